@@ -1,0 +1,224 @@
+"""Pages and actions about orchestrations: the Workloads list, upload, one orchestration."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from orchestrations import services
+from orchestrations.archives import ArchiveRefused
+from orchestrations.forms import UploadForm
+from orchestrations.models import Orchestration, Packaging, WorkloadStatus
+from tasks.models import Task, TaskRun
+from wallaroo_ui.executions import logstore
+from wallaroo_ui.executions.http import log_response
+from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
+from wallaroo_ui.workspaces.models import Workspace
+
+WORKLOADS_PER_PAGE = 25
+RUNS_SHOWN = 25
+LOG_LINES_SHOWN = 200
+
+
+@require_safe
+@login_required
+def orchestration_list(request: AuthenticatedRequest, workspace_id: int) -> TemplateResponse:
+    """Show the workloads of one workspace, newest first; search and filter them."""
+    workspace = visible_or_404(Workspace.objects.all(), request.user, pk=workspace_id)
+    query = request.GET.get("q", "").strip()
+    status_filter = request.GET.get("status", "")
+    found = (
+        Orchestration.objects.filter(workspace=workspace)
+        .search(query)
+        .with_workload_status()
+        .newest_first()
+    )
+    if status_filter in WorkloadStatus.values:
+        found = found.having_workload_status(status_filter)
+    else:
+        status_filter = ""
+    page = Paginator(found, WORKLOADS_PER_PAGE).get_page(request.GET.get("page"))
+    return render_page_or_region(
+        request,
+        page="orchestrations/orchestration_list.html",
+        region="orchestrations/_workload_table.html",
+        context={
+            "workspace": workspace,
+            "may_change": may_change(workspace, request.user),
+            "page": page,
+            "query": query,
+            "status_filter": status_filter,
+            "is_changing": any(
+                row.workload_status == WorkloadStatus.ACTIVE or not _is_settled(row) for row in page
+            ),
+        },
+    )
+
+
+def _is_settled(orchestration: Orchestration) -> bool:
+    return orchestration.status in {Orchestration.Status.READY, Orchestration.Status.ERROR}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def orchestration_upload(request: AuthenticatedRequest, workspace_id: int) -> HttpResponse:
+    """Upload an archive; a refusal lists everything that is wrong with it."""
+    workspace = visible_or_404(Workspace.objects.all(), request.user, pk=workspace_id)
+    require_change(workspace, request.user)
+    form = UploadForm(request.POST or None, request.FILES or None)
+    problems: tuple[str, ...] = ()
+    if request.method == "POST" and form.is_valid():
+        try:
+            orchestration = services.upload_orchestration(
+                workspace=workspace,
+                file=form.cleaned_data["archive"],
+                file_name=form.file_name,
+                name=form.cleaned_data["name"],
+                user=request.user,
+            )
+        except ArchiveRefused as refusal:
+            problems = refusal.problems
+        else:
+            return go_to(request, orchestration.get_absolute_url())
+    return render_page_or_region(
+        request,
+        page="orchestrations/orchestration_upload.html",
+        region="orchestrations/_upload_form.html",
+        context={
+            "workspace": workspace,
+            "may_change": True,
+            "form": form,
+            "problems": problems,
+            "max_bytes": settings.ARCHIVE_MAX_BYTES,
+        },
+        status=422 if request.method == "POST" else 200,
+    )
+
+
+@require_safe
+@login_required
+def orchestration_detail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show one orchestration: details, packaging, tasks and runs."""
+    orchestration = _visible(request, pk)
+    return TemplateResponse(
+        request,
+        "orchestrations/orchestration_detail.html",
+        {
+            **_common(request, orchestration),
+            **_packaging_context(orchestration),
+            **_activity_context(orchestration),
+        },
+    )
+
+
+@require_safe
+@login_required
+def orchestration_packaging(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show how far packaging is: the region that the page polls."""
+    orchestration = _visible(request, pk)
+    return TemplateResponse(
+        request,
+        "orchestrations/_packaging.html",
+        {**_common(request, orchestration), **_packaging_context(orchestration)},
+    )
+
+
+@require_safe
+@login_required
+def orchestration_activity(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show tasks and runs: the region that the page polls."""
+    orchestration = _visible(request, pk)
+    return TemplateResponse(
+        request,
+        "orchestrations/_activity.html",
+        {**_common(request, orchestration), **_activity_context(orchestration)},
+    )
+
+
+@require_safe
+@login_required
+def orchestration_download(request: AuthenticatedRequest, pk: UUID) -> FileResponse:
+    """Hand out the archive as it was uploaded, never for the browser to open."""
+    orchestration = _visible(request, pk)
+    return FileResponse(
+        orchestration.archive.open("rb"),
+        as_attachment=True,
+        filename=orchestration.file_name,
+        content_type="application/octet-stream",
+    )
+
+
+@require_POST
+@login_required
+def orchestration_package(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """Package again."""
+    orchestration = _visible(request, pk)
+    require_change(orchestration.workspace, request.user)
+    services.request_packaging(orchestration=orchestration, user=request.user)
+    return redirect(orchestration)
+
+
+@require_POST
+@login_required
+def orchestration_stop_packaging(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """Stop the packaging that is going on."""
+    orchestration = _visible(request, pk)
+    require_change(orchestration.workspace, request.user)
+    packaging = orchestration.latest_packaging
+    if packaging is None or not services.stop_packaging(packaging=packaging, user=request.user):
+        messages.info(request, "There was nothing to stop: packaging had ended already.")
+    return redirect(orchestration)
+
+
+@require_safe
+@login_required
+def packaging_log(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
+    """Hand out the whole log of one packaging as text."""
+    packaging = visible_or_404(Packaging.objects.all(), request.user, pk=pk)
+    return log_response(packaging, file_name=f"packaging-{packaging.pk}.log")
+
+
+def _visible(request: AuthenticatedRequest, pk: UUID) -> Orchestration:
+    return visible_or_404(
+        Orchestration.objects.select_related("workspace", "created_by"), request.user, pk=pk
+    )
+
+
+def _common(request: AuthenticatedRequest, orchestration: Orchestration) -> dict[str, object]:
+    return {
+        "orchestration": orchestration,
+        "workspace": orchestration.workspace,
+        "may_change": may_change(orchestration.workspace, request.user),
+    }
+
+
+def _packaging_context(orchestration: Orchestration) -> dict[str, object]:
+    packaging = orchestration.latest_packaging
+    if packaging is None:
+        return {"packaging": None, "packaging_step": None, "log": logstore.LogWindow()}
+    return {
+        "packaging": packaging,
+        "packaging_step": packaging.step,
+        "log": logstore.read_tail(packaging.spool, lines=LOG_LINES_SHOWN),
+    }
+
+
+def _activity_context(orchestration: Orchestration) -> dict[str, object]:
+    tasks = Task.objects.filter(orchestration=orchestration).with_last_run().newest_first()
+    runs = list(
+        TaskRun.objects.filter(task__orchestration=orchestration)
+        .select_related("task")
+        .newest_first()[:RUNS_SHOWN]
+    )
+    return {
+        "tasks": tasks[:RUNS_SHOWN],
+        "runs": runs,
+        "is_changing": any(not run.is_finished for run in runs),
+    }

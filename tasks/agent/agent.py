@@ -1,0 +1,83 @@
+"""The agent: one for each host. It follows runs; whatever it misses it finds again."""
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from tasks.agent.keeper import Keeper, reconnect
+from wallaroo_ui.executions.doorbell import Doorbell, ring
+from wallaroo_ui.executions.models import Node
+from wallaroo_ui.executions.services import register_node
+
+logger = logging.getLogger(__name__)
+
+DOORBELL = "agent"
+STEP_SECONDS = 1.0
+REPORT_EVERY = timedelta(seconds=5)
+ENDING_GRACE_SECONDS = 1.0
+ENDING_SECONDS = 3.5
+DATABASE_AWAY_SECONDS = 1.0
+
+
+class Agent:
+    """Runs until `stop` is called; each step stands for itself."""
+
+    def __init__(self, *, ends_runs: bool) -> None:
+        self.ends_runs = ends_runs
+        self.stopping = False
+        self.node: Node | None = None
+        self.reported_at: datetime | None = None
+
+    def stop(self) -> None:
+        """Ask the agent to end after its present step."""
+        self.stopping = True
+        ring(DOORBELL)
+
+    def run(self) -> None:
+        """Step at every ring and at least once a second, whatever the database does."""
+        with Doorbell(DOORBELL) as bell:
+            while not self.stopping:
+                try:
+                    self.step(at=timezone.now())
+                except DatabaseError as error:
+                    logger.warning("database away", extra={"error": str(error).strip()})
+                    reconnect()
+                    time.sleep(DATABASE_AWAY_SECONDS)
+                bell.wait(STEP_SECONDS)
+            if self.ends_runs:
+                self.end_runs(bell)
+
+    def step(self, *, at: datetime) -> None:
+        """Follow the executions of this host; now and then report and sweep."""
+        if self.node is None:
+            self.node = register_node()
+            logger.info(
+                "agent started",
+                extra={"node": self.node.name, "isolation": self.node.isolation},
+            )
+        keeper = Keeper(self.node)
+        keeper.step(at=at)
+        keeper.sweep(at=at)
+        if self.reported_at is None or at - self.reported_at >= REPORT_EVERY:
+            self.report(self.node, at=at)
+
+    def report(self, node: Node, *, at: datetime) -> None:
+        """Say that this agent lives, and ask the cluster to say so for itself."""
+        Node.objects.filter(pk=node.pk).update(agent_seen_at=at)
+        async_task("tasks.jobs.report_cluster")
+        self.reported_at = at
+
+    def end_runs(self, bell: Doorbell) -> None:
+        """End what runs here and wait for the verdicts, a few seconds at the most."""
+        if self.node is None:
+            return
+        keeper = Keeper(self.node)
+        keeper.end_everything(reason="The server was stopped.", grace_seconds=ENDING_GRACE_SECONDS)
+        until = time.monotonic() + ENDING_SECONDS
+        while keeper.held() and time.monotonic() < until:
+            keeper.step(at=timezone.now())
+            bell.wait(0.1)

@@ -1,0 +1,56 @@
+"""A run's own credentials: how a script in a task calls back to this server.
+
+The SDK finds them in its token cache (the contract's section 5) and acts as the
+person who made the task. The refresh token is good again and again, since the SDK
+never writes a new one back, and is worth nothing once the run has ended: it is bound
+to the run's row.
+"""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from tasks.models import TaskRun
+from wallaroo_ui.accounts import tokens
+from wallaroo_ui.accounts.models import User
+
+# A script that runs to its timeout should not have to refresh.
+SPARE = timedelta(hours=1)
+
+
+class NobodyToActFor(Exception):
+    """A run would act for a person who may not act any more."""
+
+
+def token_cache(run: TaskRun) -> dict[str, Any]:
+    """Return the content of the SDK's token cache for a run.
+
+    Raises:
+        NobodyToActFor: its maker is gone.
+    """
+    user = run.task.created_by
+    if user is None or not user.is_active:
+        raise NobodyToActFor("the person who made the task has no active account any more.")
+    lifetime = timedelta(seconds=run.task.timeout_seconds) + SPARE
+    expiry = timezone.now() + lifetime
+    return {
+        "access_token": tokens.access_token(user, lifetime=lifetime, run=run.pk),
+        "expiry": expiry.timestamp(),
+        "refresh_token": tokens.refresh_token(user, lifetime=lifetime, run=run.pk),
+        "refresh_token_expiry": expiry.timestamp(),
+        "user_id": str(user.pk),
+        "user_email": user.email,
+    }
+
+
+def user_of_run(run_id: UUID) -> User | None:
+    """Return the person a run acts for, as long as it is going on and they are active."""
+    run = (
+        TaskRun.objects.unfinished()
+        .filter(pk=run_id, task__created_by__is_active=True)
+        .select_related("task__created_by")
+        .first()
+    )
+    return run.task.created_by if run else None

@@ -1,0 +1,17 @@
+"""What django-q2 calls by name. A job may run twice or never: services see to that."""
+
+from django.utils import timezone
+
+from tasks import services
+from wallaroo_ui.executions.models import Node
+from wallaroo_ui.executions.services import this_node
+
+
+def launch_runs() -> int:
+    """Start the runs that wait."""
+    return services.launch_runs()
+
+
+def report_cluster() -> None:
+    """Show that this node's cluster takes jobs and carries them out."""
+    Node.objects.filter(pk=this_node().pk).update(cluster_seen_at=timezone.now())

@@ -1,0 +1,131 @@
+"""Pages and actions about tasks and runs."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from orchestrations.models import Orchestration
+from tasks import services
+from tasks.forms import TaskForm
+from tasks.models import TaskRun
+from wallaroo_ui.executions import logstore
+from wallaroo_ui.executions.http import log_response
+from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def task_create(request: AuthenticatedRequest, orchestration_id: UUID) -> HttpResponse:
+    """Make a task of an orchestration, and go to watch its run."""
+    orchestration = visible_or_404(
+        Orchestration.objects.select_related("workspace"), request.user, pk=orchestration_id
+    )
+    require_change(orchestration.workspace, request.user)
+    form = TaskForm(request.POST or None, initial={"name": orchestration.display_name})
+    if request.method == "POST" and form.is_valid():
+        try:
+            task = services.create_task(
+                orchestration=orchestration,
+                name=form.cleaned_data["name"],
+                arguments_json=form.cleaned_data["arguments"],
+                timeout_seconds=form.cleaned_data["timeout"],
+                user=request.user,
+            )
+        except services.NotRunnable as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return go_to(request, task.runs.get().get_absolute_url())
+    return render_page_or_region(
+        request,
+        page="tasks/task_create.html",
+        region="tasks/_task_form.html",
+        context={
+            "orchestration": orchestration,
+            "workspace": orchestration.workspace,
+            "may_change": True,
+            "form": form,
+        },
+        status=422 if request.method == "POST" else 200,
+    )
+
+
+@require_safe
+@login_required
+def run_detail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show one run: what became of it, and its log."""
+    run = _visible_run(request, pk)
+    orchestration = run.task.orchestration
+    return TemplateResponse(
+        request,
+        "tasks/run_detail.html",
+        {
+            "run": run,
+            "task": run.task,
+            "orchestration": orchestration,
+            "workspace": orchestration.workspace,
+            "may_change": may_change(orchestration.workspace, request.user),
+            "log": logstore.read_tail(run.spool),
+        },
+    )
+
+
+@require_safe
+@login_required
+def run_summary(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show what became of a run: the region that the page polls."""
+    run = _visible_run(request, pk)
+    return TemplateResponse(
+        request,
+        "tasks/_run_summary.html",
+        {
+            "run": run,
+            "task": run.task,
+            "may_change": may_change(run.task.orchestration.workspace, request.user),
+        },
+    )
+
+
+@require_safe
+@login_required
+def run_log(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show what a run has printed since `after`, a byte offset of its log."""
+    run = _visible_run(request, pk)
+    after = request.GET.get("after", "")
+    offset = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
+    return TemplateResponse(
+        request,
+        "tasks/_log_lines.html",
+        # The run is read before its log: what it wrote last is then in a finished run's lines.
+        {"run": run, "log": logstore.read_after(run.spool, offset)},
+    )
+
+
+@require_safe
+@login_required
+def run_log_raw(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
+    """Hand out the whole log of a run as text."""
+    run = _visible_run(request, pk)
+    return log_response(run, file_name=f"run-{run.pk}.log")
+
+
+@require_POST
+@login_required
+def run_stop(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """Stop a run."""
+    run = _visible_run(request, pk)
+    require_change(run.task.orchestration.workspace, request.user)
+    if not services.stop_run(run=run, user=request.user):
+        messages.info(request, "There was nothing to stop: the run has ended, or is ending.")
+    return redirect(run)
+
+
+def _visible_run(request: AuthenticatedRequest, pk: UUID) -> TaskRun:
+    runs = TaskRun.objects.select_related("node", "task__orchestration__workspace")
+    run: TaskRun = visible_or_404(runs, request.user, pk=pk)
+    return run

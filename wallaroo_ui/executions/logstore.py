@@ -1,0 +1,186 @@
+"""Reading logs: the tail, what came since, a window, everything.
+
+The one place that knows where a log lives: today, in the file that the supervisor
+writes. Every read costs the size of its answer, not the size of the log.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO
+
+from wallaroo_ui.executions.spool import Spool
+
+INDEX_ENTRY_BYTES = 24
+BLOCK_BYTES = 64 * 1024
+# No window is larger, however long its lines are, so a page stays quick.
+WINDOW_BYTES = 256 * 1024
+WINDOW_LINES = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """One line, or one part of a line that was too long for one entry.
+
+    Attributes:
+        is_partial: the line goes on in the next entry of the same stream.
+    """
+
+    number: int
+    time: datetime
+    stream: str
+    is_partial: bool
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogWindow:
+    """Neighbouring lines of a log.
+
+    Attributes:
+        skipped: how many lines lie between what the reader had and this window.
+        end_offset: the byte after the last line; where to go on reading.
+    """
+
+    lines: tuple[LogLine, ...] = ()
+    skipped: int = 0
+    end_offset: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is no line in it."""
+        return not self.lines
+
+    @property
+    def first_line_number(self) -> int:
+        """Return the number of the first line, counted from 1."""
+        return self.lines[0].number if self.lines else 1
+
+
+def read_tail(spool: Spool, *, lines: int = WINDOW_LINES) -> LogWindow:
+    """Return the end of the log."""
+    return read_after(spool, 0, lines=lines)
+
+
+def read_after(spool: Spool, offset: int, *, lines: int = WINDOW_LINES) -> LogWindow:
+    """Return what was written after a byte offset, from its end: the newest lines.
+
+    Args:
+        spool: of the execution.
+        offset: the `end_offset` of an earlier window, or 0.
+        lines: how many at the most; the rest counts as `skipped`.
+    """
+    try:
+        file = spool.log.open("rb")
+    except FileNotFoundError:
+        return LogWindow()
+    with file:
+        end = _end_of_last_line(file)
+        offset = min(max(offset, 0), end)
+        start = max(offset, _start_of_last_lines(file, end, lines=lines))
+        if start == end:
+            return LogWindow(end_offset=end)
+        file.seek(start)
+        data = file.read(end - start)
+        first = _line_number_at(spool, file, start)
+        skipped = first - _line_number_at(spool, file, offset) if start > offset else 0
+    return LogWindow(lines=tuple(_parse(data, first)), skipped=skipped, end_offset=end)
+
+
+def stream_text(spool: Spool) -> Iterator[bytes]:
+    """Yield the whole log, piece by piece, as it is kept."""
+    try:
+        file = spool.log.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        while block := file.read(BLOCK_BYTES):
+            yield block
+
+
+def tail_text(spool: Spool, *, lines: int = 20, most_bytes: int = 4096) -> str:
+    """Return the messages of the last lines, for a list or a database row."""
+    window = read_tail(spool, lines=lines)
+    return "\n".join(line.text for line in window.lines)[-most_bytes:]
+
+
+def _end_of_last_line(file: IO[bytes]) -> int:
+    """Return the offset after the last newline: a line that is being written is not there."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - BLOCK_BYTES)
+        file.seek(start)
+        newline = file.read(end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+def _start_of_last_lines(file: IO[bytes], end: int, *, lines: int) -> int:
+    """Return where the last `lines` lines begin, or as many as fit into a window."""
+    lowest = max(0, end - WINDOW_BYTES)
+    file.seek(lowest)
+    data = file.read(end - lowest)
+    position = len(data)
+    start = len(data)
+    for _ in range(lines):
+        position = data.rfind(b"\n", 0, max(0, position - 1))
+        if position < 0:
+            # The window's first bytes are a whole line only at the log's beginning.
+            return 0 if lowest == 0 else lowest + start
+        position += 1
+        start = position
+    return lowest + start
+
+
+def _line_number_at(spool: Spool, file: IO[bytes], offset: int) -> int:
+    """Return the number, from 1, of the line that begins at a byte offset."""
+    line, start = _index_entry_before(spool, offset)
+    file.seek(start)
+    while start < offset:
+        block = file.read(min(BLOCK_BYTES, offset - start))
+        if not block:
+            break
+        line += block.count(b"\n")
+        start += len(block)
+    return line + 1
+
+
+def _index_entry_before(spool: Spool, offset: int) -> tuple[int, int]:
+    """Return line (from 0) and offset of the last index entry at or before `offset`."""
+    try:
+        index = spool.index.open("rb")
+    except FileNotFoundError:
+        return 0, 0
+    with index:
+        low, high = 0, index.seek(0, os.SEEK_END) // INDEX_ENTRY_BYTES
+        best = (0, 0)
+        while low < high:
+            middle = (low + high) // 2
+            index.seek(middle * INDEX_ENTRY_BYTES)
+            entry = index.read(INDEX_ENTRY_BYTES)
+            line = int.from_bytes(entry[:8], "little")
+            start = int.from_bytes(entry[8:16], "little")
+            if start <= offset:
+                best, low = (line, start), middle + 1
+            else:
+                high = middle
+    return best
+
+
+def _parse(data: bytes, first: int) -> Iterator[LogLine]:
+    """Yield the lines of a piece of log: `TIME STREAM F|P TEXT`."""
+    for number, raw in enumerate(data.split(b"\n")[:-1], start=first):
+        stamp, stream, mark, text = raw.split(b" ", 3)
+        # Output in another encoding is shown, its strange bytes as \x..; the file keeps it.
+        shown = text.decode("utf-8", "backslashreplace")
+        yield LogLine(
+            number=number,
+            # Nanoseconds are more than a datetime holds.
+            time=datetime.fromisoformat(stamp[:26].decode()).replace(tzinfo=UTC),
+            stream=stream.decode(),
+            is_partial=mark == b"P",
+            text=shown,
+        )

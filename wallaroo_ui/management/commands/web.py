@@ -1,0 +1,36 @@
+from argparse import ArgumentParser
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from wallaroo_ui import processes
+
+GOODBYE_SECONDS = 1
+
+
+class Command(BaseCommand):
+    """Serve pages, the API and the admin."""
+
+    help = "Runs the web process at HOST and PORT."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take what `serve` passes on."""
+        parser.add_argument("--die-with-parent", action="store_true", help="used by serve")
+
+    def handle(self, *, die_with_parent: bool, **_: Any) -> None:
+        """Run until SIGTERM or SIGINT."""
+        if die_with_parent:
+            processes.die_with_parent()
+        uvicorn.run(
+            "wallaroo_ui.asgi:application",
+            host=settings.HOST,
+            port=settings.PORT,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GOODBYE_SECONDS,
+        )

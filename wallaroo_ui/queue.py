@@ -1,0 +1,54 @@
+"""The queue of background jobs: django-q2's database broker, with a doorbell.
+
+Two things differ from the stock broker (docs/decisions/0002-django-q2.md): jobs come
+out in the order they went in, and enqueueing wakes the cluster at once instead of at
+its next poll. A job's row is deleted when it is handed out, so that no job is offered
+twice; what must not be forgotten is in our own tables and is looked for again.
+"""
+
+import signal
+from typing import Any
+
+from django.db import transaction
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+from django_q.signals import post_spawn
+
+from wallaroo_ui.executions import doorbell
+
+DOORBELL = "queue"
+
+
+class DoorbellBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
+    """Hands out jobs first in, first out; waits at a doorbell."""
+
+    _bell: doorbell.Doorbell | None = None
+
+    def enqueue(self, task: str) -> Any:
+        """Add a job, and ring once its row is there to be seen."""
+        pk = super().enqueue(task)
+        transaction.on_commit(lambda: doorbell.ring(DOORBELL), using=Conf.ORM)
+        return pk
+
+    def dequeue(self) -> list[tuple[Any, str]] | None:
+        """Return the oldest job, or wait for a ring."""
+        if self._bell is None:
+            self._bell = doorbell.Doorbell(DOORBELL).__enter__()
+        jobs = self.get_connection().filter(key=self.list_key).order_by("pk")
+        for job in jobs[: Conf.BULK]:
+            if self.get_connection().filter(pk=job.pk).delete()[0]:
+                return [(job.pk, job.payload)]
+            return None  # Another cluster was faster: look again at once.
+        self._bell.wait(Conf.POLL)
+        return None
+
+
+def restore_interrupt(**_: Any) -> None:
+    """Undo django-q2's ignoring of SIGINT in a worker.
+
+    Ignored signals are inherited: a script started from there would never hear Ctrl-C.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+post_spawn.connect(restore_interrupt, dispatch_uid="restore_interrupt")

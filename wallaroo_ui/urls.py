@@ -1,0 +1,22 @@
+"""The map of the site."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from wallaroo_ui import health
+from wallaroo_ui.workspaces import views as workspaces
+
+admin.site.site_header = admin.site.site_title = "Wallaroo UI administration"
+admin.site.index_title = "Everything on this server"
+
+urlpatterns = [
+    path("", workspaces.home, name="home"),
+    path("", include("wallaroo_ui.accounts.urls")),
+    path("workspaces/", include("wallaroo_ui.workspaces.urls")),
+    path("", include("orchestrations.urls")),
+    path("", include("tasks.urls")),
+    path("", include("wallaroo_ui.api.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]

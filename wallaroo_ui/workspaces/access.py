@@ -1,0 +1,53 @@
+"""The one door to what belongs to a workspace.
+
+Every view, on the pages and in the API, fetches through these functions. Whoever may
+not see a thing gets 404, as if it did not exist; whoever may see but not change it
+gets 403. Permissions are never left to a template's `{% if %}`: a region can be asked
+for without its page.
+"""
+
+from typing import TYPE_CHECKING, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.shortcuts import get_object_or_404
+
+from wallaroo_ui.workspaces.models import Workspace
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from wallaroo_ui.accounts.models import User
+
+
+ThingT = TypeVar("ThingT", bound=Model)
+
+
+def visible_or_404(
+    queryset: QuerySet[ThingT], user: "User | AnonymousUser", **lookup: object
+) -> ThingT:
+    """Fetch what `user` may see, or answer 404.
+
+    Args:
+        queryset: of a model whose queryset has `visible_to(user)`.
+        user: who asks.
+        lookup: names exactly one row.
+    """
+    thing: ThingT = get_object_or_404(queryset.visible_to(user), **lookup)  # type: ignore[attr-defined]
+    return thing
+
+
+def require_change(workspace: Workspace, user: "User | AnonymousUser") -> None:
+    """Let pass who may change things in `workspace`, or answer 403."""
+    role = workspace.role_of(user)
+    if role is None or not role.may_change:
+        raise PermissionDenied(
+            f"You may look at everything in {workspace}, but not change it. "
+            "An owner of the workspace can make you a collaborator."
+        )
+
+
+def may_change(workspace: Workspace, user: "User | AnonymousUser") -> bool:
+    """Tell whether to offer `user` the buttons that `require_change` guards."""
+    role = workspace.role_of(user)
+    return role is not None and role.may_change

@@ -1,0 +1,32 @@
+"""What can be asked of workspaces."""
+
+from django.db import transaction
+
+from wallaroo_ui.accounts.models import User
+from wallaroo_ui.workspaces.models import Membership, Role, Workspace
+
+
+@transaction.atomic
+def create_workspace(*, name: str, owner: User) -> Workspace:
+    """Make a workspace; its maker is its owner."""
+    workspace = Workspace.objects.create(name=name, created_by=owner)
+    Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
+    return workspace
+
+
+@transaction.atomic
+def ensure_default_workspace(user: User) -> Workspace:
+    """Return the workspace in which `user` works unless they chose another.
+
+    Its name is the one that the SDK's contract gives it, so that the SDK, which makes
+    it by that name where it finds none, and the server mean the same workspace.
+    """
+    existing = Workspace.objects.filter(default_for=user).first()
+    if existing is not None:
+        return existing
+    workspace, _ = Workspace.objects.get_or_create(
+        name=f"{user.email or user.username} - Default Workspace",
+        defaults={"created_by": user, "default_for": user},
+    )
+    Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": Role.OWNER})
+    return workspace
