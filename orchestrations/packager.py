@@ -219,16 +219,15 @@ def compile_bytecode(draft: Path) -> None:
 
 def run(command: Sequence[str]) -> str:
     """Run a program, its output into the log; return what it said if it failed, or nothing."""
-    process = subprocess.Popen(
-        list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    assert process.stdout is not None  # noqa: S101
     said = []
-    for raw in process.stdout:
-        line = raw.decode("utf-8", "backslashreplace").rstrip("\n")
-        say(f"    {line}")
-        said.append(line)
-    return "\n".join(said) if process.wait() else ""
+    with subprocess.Popen(
+        list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        for raw in process.stdout or ():
+            line = raw.decode("utf-8", "backslashreplace").rstrip("\n")
+            say(f"    {line}")
+            said.append(line)
+    return "\n".join(said) if process.returncode else ""
 
 
 # -- The installer's words, turned into the culprit ------------------------------------

@@ -39,7 +39,7 @@ _HASH = re.compile(r"--hash=(?:sha256|sha384|sha512):[0-9a-f]{64,128}", re.IGNOR
 _LINK = re.compile(r"[/\\:@]|^[.~]|\.(?:whl|zip|tar|tgz|tar\.\w+)$", re.IGNORECASE)
 
 
-class RequirementsRefused(Exception):  # noqa: N818 - a refusal is an answer, not a fault of ours
+class RequirementsRefused(Exception):
     """A requirements file is not accepted; `problems` says why, each with its line."""
 
     def __init__(self, *problems: str) -> None:

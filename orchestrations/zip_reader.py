@@ -44,7 +44,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 
 
-class ArchiveRefused(Exception):  # noqa: N818 - a refusal is an answer, not a fault of ours
+class ArchiveRefused(Exception):
     """An archive is not accepted; `problems` says why, in sentences for its sender."""
 
     def __init__(self, *problems: str) -> None:

@@ -34,7 +34,7 @@ _WORDS = {
 }
 
 
-class ArgumentsRefused(ValueError):  # noqa: N818 - a refusal is an answer, not a fault of ours
+class ArgumentsRefused(ValueError):
     """Text is not accepted as arguments; `line` and `column` count characters from 1."""
 
     def __init__(self, message: str, *, line: int, column: int) -> None:

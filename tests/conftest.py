@@ -1,0 +1,109 @@
+"""People, places and a quiet queue for every test."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from orchestrations.environments import Environment, base_environment
+from orchestrations.packager import Order, build
+from tests.factories import add_member, make_orchestration, make_user, make_workspace
+from wallaroo_ui.accounts.models import User
+from wallaroo_ui.executions import sandbox
+from wallaroo_ui.workspaces.models import Role, Workspace
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Keep the test database in a file, where the processes under test find it too."""
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        database.setdefault("TEST", {})["NAME"] = str(Path(settings.DATA_DIR) / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _fast_and_apart(settings: Any) -> None:
+    """Spare the slow password hash and the manifest of static files."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+
+
+@pytest.fixture
+def queued_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect the names of the jobs handed to django-q2, instead of queueing them."""
+    names: list[str] = []
+    for module in ("orchestrations.services", "tasks.services", "tasks.agent.agent"):
+        monkeypatch.setattr(f"{module}.async_task", names.append)
+    return names
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return make_user("owner")
+
+
+@pytest.fixture
+def collaborator(db: None) -> User:
+    return make_user("collaborator")
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    return make_user("viewer")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    return make_user("stranger")
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return make_user("admin", is_superuser=True, is_staff=True)
+
+
+@pytest.fixture
+def workspace(owner: User, collaborator: User, viewer: User) -> Workspace:
+    """A workspace with a member of each role."""
+    workspace = make_workspace(owner, name="team")
+    add_member(workspace, collaborator, Role.COLLABORATOR)
+    add_member(workspace, viewer, Role.VIEWER)
+    return workspace
+
+
+@pytest.fixture
+def orchestration(workspace: Workspace, owner: User) -> Any:
+    return make_orchestration(workspace, created_by=owner)
+
+
+@pytest.fixture
+def owner_client(owner: User) -> Client:
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture(scope="session")
+def base() -> Iterator[Environment]:
+    """The base environment, really built, once for all tests."""
+    root = settings.DATA_DIR / "environments"
+    build(
+        Order(
+            root=str(root),
+            cache=str(settings.DATA_DIR / "cache"),
+            uv=str(Path(sys.prefix) / "bin" / "uv"),
+            python=str(sandbox.interpreter_home() / "bin" / f"python3.{sys.version_info.minor}"),
+            builder="tests",
+            base_requirements=settings.BASE_REQUIREMENTS,
+            requirements=[],
+            notes=[],
+            source_build_prefix=None,
+        )
+    )
+    yield base_environment(root, settings.BASE_REQUIREMENTS)

@@ -1,0 +1,144 @@
+"""Real processes on the test database: what a user has."""
+
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from orchestrations.environments import Environment
+from wallaroo_ui.executions.models import Execution
+
+PATIENCE_SECONDS = 60
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
+    """Wait for something to become true; fail, naming it, when it does not."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"waited {seconds} s in vain for: {what}")
+
+
+def finished(execution: Execution, seconds: float = PATIENCE_SECONDS) -> Execution:
+    """Wait for an execution's verdict."""
+
+    def look() -> bool:
+        execution.refresh_from_db()
+        return execution.is_finished
+
+    wait_until(look, f"the end of {execution}", seconds)
+    return execution
+
+
+class Processes:
+    """Starts the server's processes against the test database, and ends them."""
+
+    def __init__(self, **variables: str) -> None:
+        self.port = free_port()
+        self.variables = {"PORT": str(self.port), "DATABASE_URL": database_url(), **variables}
+        self.running: list[psutil.Popen] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *command: str) -> psutil.Popen:
+        process = psutil.Popen(
+            [sys.executable, "manage.py", *command],
+            cwd=settings.BASE_DIR,
+            env=os.environ | self.variables,
+            start_new_session=True,
+        )
+        self.running.append(process)
+        return process
+
+    def start_web(self) -> psutil.Popen:
+        web = self.start("web")
+        wait_until(lambda: answers(f"{self.url}/healthz"), "an answer of the web process")
+        return web
+
+    def end(self) -> None:
+        for process in self.running:
+            end_tree(process)
+
+
+def end_tree(process: psutil.Popen) -> None:
+    """Kill a process and what it started."""
+    try:
+        tree = [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return
+    for each in tree:
+        try:
+            each.send_signal(signal.SIGKILL)
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def database_url() -> str:
+    """Return the test database as its URL."""
+    parameters = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{parameters['NAME']}"
+    user, password = parameters["USER"], parameters["PASSWORD"]
+    host, port = parameters["HOST"] or "localhost", parameters["PORT"] or 5432
+    return f"postgres://{user}:{password}@{host}:{port}/{parameters['NAME']}"
+
+
+def supervisors() -> list[psutil.Process]:
+    """Return the supervisors of this test run that live."""
+    mark = str(settings.DATA_DIR)
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            continue
+        if any(part.endswith("supervisor.py") for part in command) and mark in " ".join(command):
+            found.append(process)
+    return found
+
+
+@pytest.fixture
+def processes(transactional_db: None, base: Environment) -> Iterator[Processes]:
+    """The server's processes, started by the test as it needs them."""
+    processes = Processes()
+    yield processes
+    processes.end()
+    for supervisor in supervisors():
+        end_tree(supervisor)
+
+
+@pytest.fixture
+def engine(processes: Processes) -> Processes:
+    """A cluster and an agent, at work."""
+    processes.start("cluster")
+    processes.start("agent")
+    return processes

@@ -1,0 +1,95 @@
+"""Objects for tests: valid as they come; a test names only what it is about."""
+
+import io
+import itertools
+import json
+import zipfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.files.base import ContentFile
+
+from orchestrations.models import Orchestration
+from tasks.models import Task, TaskRun
+from wallaroo_ui.accounts.models import User
+from wallaroo_ui.executions.models import FINISHED, Node, Status
+from wallaroo_ui.workspaces.models import Membership, Role, Workspace
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def make_user(name: str = "", **fields: Any) -> User:
+    name = name or f"user{next(_numbers)}"
+    fields = {"email": f"{name}@example.com", "password": "correct horse"} | fields
+    return User.objects.create_user(username=name, **fields)
+
+
+def make_workspace(owner: User | None = None, **fields: Any) -> Workspace:
+    workspace = Workspace.objects.create(**{"name": f"workspace-{next(_numbers)}"} | fields)
+    if owner is not None:
+        add_member(workspace, owner, Role.OWNER)
+    return workspace
+
+
+def add_member(workspace: Workspace, user: User, role: Role) -> None:
+    Membership.objects.create(workspace=workspace, user=user, role=role)
+
+
+def make_zip(files: Mapping[str, str | bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def make_orchestration(
+    workspace: Workspace | None = None,
+    *,
+    script: str = "print('hello')\n",
+    files: Mapping[str, str | bytes] | None = None,
+    **fields: Any,
+) -> Orchestration:
+    """Make an orchestration that is ready to run, on the base environment."""
+    content = make_zip({"main.py": script} if files is None else files)
+    defaults = {
+        "workspace": workspace or make_workspace(),
+        "name": f"orchestration-{next(_numbers)}",
+        "status": Orchestration.Status.READY,
+        "file_name": "archive.zip",
+        "file_size": len(content),
+        "sha": f"{next(_numbers):064x}",
+        "entry_point": "main.py",
+        "created_by": None,
+    }
+    orchestration = Orchestration(**defaults | fields)
+    orchestration.archive.save(f"{orchestration.pk}.zip", ContentFile(content), save=False)
+    orchestration.save()
+    return orchestration
+
+
+def make_task(orchestration: Orchestration | None = None, **fields: Any) -> Task:
+    arguments = fields.pop("arguments", {})
+    defaults = {
+        "orchestration": orchestration or make_orchestration(),
+        "name": f"task-{next(_numbers)}",
+        "arguments_json": json.dumps(arguments),
+        "timeout_seconds": 60,
+    }
+    if "created_by" not in fields:
+        fields["created_by"] = make_user()
+    return Task.objects.create(**defaults | fields)
+
+
+def make_run(task: Task | None = None, **fields: Any) -> TaskRun:
+    defaults = {"task": task or make_task(), "queued_at": NOON}
+    if fields.get("status", Status.QUEUED) in FINISHED:
+        defaults |= {"started_at": NOON, "ended_at": NOON}
+    return TaskRun.objects.create(**defaults | fields)
+
+
+def make_node(**fields: Any) -> Node:
+    defaults = {"name": f"node{next(_numbers)}", "slots": 4, "isolation": "bubblewrap"}
+    return Node.objects.create(**defaults | fields)
