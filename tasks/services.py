@@ -110,7 +110,7 @@ def _launch(run: TaskRun) -> None:
     orchestration = run.task.orchestration
     if not orchestration.environment.is_ready:
         # Removed, or made on another host: the run waits again while it is made here.
-        run.give_back()
+        executions.give_back(run)
         orchestrations.request_packaging(orchestration=orchestration, user=None)
         return
     try:

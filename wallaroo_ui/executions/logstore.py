@@ -77,7 +77,7 @@ def read_after(spool: Spool, offset: int, *, lines: int = WINDOW_LINES) -> LogWi
         return LogWindow()
     with file:
         end = _end_of_last_line(file)
-        offset = min(max(offset, 0), end)
+        offset = _next_line_start(file, min(max(offset, 0), end))
         start = max(offset, _start_of_last_lines(file, end, lines=lines))
         if start == end:
             return LogWindow(end_offset=end)
@@ -102,7 +102,17 @@ def stream_text(spool: Spool) -> Iterator[bytes]:
 def tail_text(spool: Spool, *, lines: int = 20, most_bytes: int = 4096) -> str:
     """Return the messages of the last lines, for a list or a database row."""
     window = read_tail(spool, lines=lines)
-    return "\n".join(line.text for line in window.lines)[-most_bytes:]
+    text = "\n".join(line.text for line in window.lines).encode()
+    return text[-most_bytes:].decode(errors="ignore")
+
+
+def _next_line_start(file: IO[bytes], offset: int) -> int:
+    """Return the offset itself where a line starts, else where the next one does."""
+    if offset == 0:
+        return 0
+    file.seek(offset - 1)
+    file.readline()
+    return file.tell()
 
 
 def _end_of_last_line(file: IO[bytes]) -> int:
@@ -173,14 +183,19 @@ def _index_entry_before(spool: Spool, offset: int) -> tuple[int, int]:
 def _parse(data: bytes, first: int) -> Iterator[LogLine]:
     """Yield the lines of a piece of log: `TIME STREAM F|P TEXT`."""
     for number, raw in enumerate(data.split(b"\n")[:-1], start=first):
-        stamp, stream, mark, text = raw.split(b" ", 3)
+        try:
+            stamp, stream, mark, text = raw.split(b" ", 3)
+            # Nanoseconds are more than a datetime holds.
+            time = datetime.fromisoformat(stamp[:26].decode()).replace(tzinfo=UTC)
+        except ValueError:  # What a disk made of it as its host died.
+            continue
         # Output in another encoding is shown, its strange bytes as \x..; the file keeps it.
-        shown = text.decode("utf-8", "backslashreplace")
+        # So is NUL, which PostgreSQL refuses in a text.
+        shown = text.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
         yield LogLine(
             number=number,
-            # Nanoseconds are more than a datetime holds.
-            time=datetime.fromisoformat(stamp[:26].decode()).replace(tzinfo=UTC),
-            stream=stream.decode(),
+            time=time,
+            stream=stream.decode(errors="replace"),
             is_partial=mark == b"P",
             text=shown,
         )

@@ -89,7 +89,9 @@ class Sandbox:
         wrapped += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "wallaroo"]
         if os.geteuid() != 0:
             wrapped += ["--unshare-user", "--uid", str(JOVYAN_UID), "--gid", str(JOVYAN_GID)]
-        wrapped += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
+        wrapped += ["--proc", "/proc", "--dev", "/dev"]
+        for scratch in ("/tmp", "/dev/shm"):  # noqa: S108
+            wrapped += ["--perms", "1777", "--tmpfs", scratch]
         wrapped += _system_mounts()
         for parent in _parents([HOME, *mounts]):
             wrapped += ["--perms", "0755", "--dir", str(parent)]
@@ -109,8 +111,11 @@ def _become_nobody() -> list[str]:
     files stay root's, and /proc/sys of the host can be written.
     """
     user = str(settings.SANDBOX_UID)
+    # By its full path: bwrap would look for it in the code's own PATH, where a package
+    # may have put a program of that name, and start that as root.
+    setpriv = shutil.which("setpriv", path=os.defpath) or "/usr/bin/setpriv"
     return [
-        "setpriv", "--reuid", user, "--regid", user, "--clear-groups",
+        setpriv, "--reuid", user, "--regid", user, "--clear-groups",
         "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs",
     ]  # fmt: skip
 

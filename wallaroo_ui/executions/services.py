@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from wallaroo_ui.executions import doorbell, logstore, sandbox
+from wallaroo_ui.executions import doorbell, logstore, sandbox, supervisor
 from wallaroo_ui.executions.models import Execution, Node, Status
-from wallaroo_ui.executions.spool import Verdict
+from wallaroo_ui.executions.spool import Started, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +97,21 @@ def claim_oldest(
 
 def launch(execution: Execution, plan: LaunchPlan) -> None:
     """Start the supervisor of a claimed execution, whose spool is ready, and let go of it."""
+    directory = execution.spool.directory
+    with (directory / "supervisor.err").open("wb") as errors:
+        subprocess.Popen(
+            supervisor_command(directory, plan),
+            env=dict(plan.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+            cwd="/",
+        )
+
+
+def supervisor_command(directory: Path, plan: LaunchPlan) -> list[str]:
+    """Return the command line of the supervisor that carries out a plan."""
     options = {
         "sandboxed": "1" if plan.sandboxed else "0",
         "timeout": "" if plan.timeout_seconds is None else str(plan.timeout_seconds),
@@ -105,20 +120,21 @@ def launch(execution: Execution, plan: LaunchPlan) -> None:
         "doorbells": str(doorbell.doorbells("agent")),
         "cwd": str(plan.cwd),
     }
-    directory = execution.spool.directory
     command = [sys.executable, "-I", "-S", str(SUPERVISOR), str(directory)]
     command += [f"{name}={value}" for name, value in options.items()]
     command += [f"note={note}" for note in plan.notes]
-    with (directory / "supervisor.err").open("wb") as errors:
-        subprocess.Popen(
-            [*command, "--", *plan.command],
-            env=dict(plan.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            start_new_session=True,
-            cwd="/",
-        )
+    return [*command, "--", *plan.command]
+
+
+def give_back(execution: Execution) -> bool:
+    """Put a claimed execution back into the queue; one that was asked to stop ends instead."""
+    with transaction.atomic():
+        if not execution.give_back():
+            return False
+        execution.refresh_from_db()
+        if execution.stop_requested_at is not None:
+            _cancel_queued(execution, reason=execution.stop_reason, at=timezone.now())
+    return True
 
 
 def fail_launch(execution: Execution, reason: str) -> None:
@@ -131,14 +147,22 @@ def request_stop(execution: Execution, *, reason: str, at: datetime) -> bool:
 
     What only waits is over at once; what runs gets TERM, and KILL after the grace.
     """
-    with transaction.atomic():
-        if execution.cancel_queued(reason=reason, at=at):
-            execution.refresh_from_db()
-            execution.on_finished()
+    for _ in range(2):  # Between the questions it may be given back to the queue.
+        if _cancel_queued(execution, reason=reason, at=at):
             return True
-    asked = execution.ask_to_stop(reason=reason, at=at)
-    doorbell.ring("agent")
-    return asked
+        if execution.ask_to_stop(reason=reason, at=at):
+            doorbell.ring("agent")
+            return True
+    return False
+
+
+def _cancel_queued(execution: Execution, *, reason: str, at: datetime) -> bool:
+    with transaction.atomic():
+        if not execution.cancel_queued(reason=reason, at=at):
+            return False
+        execution.refresh_from_db()
+        execution.on_finished()
+    return True
 
 
 def follow(execution: Execution, *, at: datetime) -> None:
@@ -157,21 +181,31 @@ def follow(execution: Execution, *, at: datetime) -> None:
                 reason=execution.stop_reason, grace_seconds=settings.STOP_GRACE_SECONDS
             )
     claimed_at = execution.claimed_at or execution.queued_at
-    if started is None and at - claimed_at < timedelta(seconds=LAUNCH_SECONDS):
-        return
+    if started is None:
+        if at - claimed_at < timedelta(seconds=LAUNCH_SECONDS):
+            return
+        spool.forbid_start()  # Or one that comes too late would run what counts as lost.
     # Asked in this order: a verdict is written before the lock is let go.
     if not spool.is_supervised() and spool.verdict() is None:
         if started is not None:
-            kill_leftovers(started.child_pid)
+            kill_leftovers(started)
         reason = "Its supervisor is gone and left no verdict."
         end(execution, Verdict(status=Status.LOST, reason=reason, ended_at=at))
 
 
-def kill_leftovers(child_pid: int) -> None:
-    """End what a dead supervisor left running, by its session."""
+def kill_leftovers(started: Started) -> None:
+    """End what a dead supervisor left running.
+
+    After a restart of the host, or of a container, its pid is somebody else's.
+    """
+    pid = started.child_pid
+    if not started.child_born or supervisor.born(pid) != started.child_born:
+        return
+    for below in supervisor.descendants(pid):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(below, signal.SIGKILL)
     with suppress(ProcessLookupError, PermissionError):
-        if os.getsid(child_pid) == child_pid:
-            os.killpg(child_pid, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)
 
 
 def end(execution: Execution, verdict: Verdict) -> bool:

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +25,14 @@ class Started:
 
     Attributes:
         supervisor_pid: valid as long as the spool `is_supervised`.
+        child_pid: of the code or of its sandbox; another process may have it by now.
+        child_born: tells whether it is still the same process (`supervisor.born`).
     """
 
     started_at: datetime
     supervisor_pid: int
     child_pid: int
+    child_born: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +114,20 @@ class Spool:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two who ask at once do not take each other for a supervisor.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         else:
             return False
         finally:
             os.close(descriptor)
+
+    def forbid_start(self) -> None:
+        """Have a supervisor that comes from now on refuse to start the code."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # There has been one already.
+            os.close(os.open(self.directory / supervisor.STARTED, os.O_CREAT | os.O_EXCL, 0o600))
 
     def order_stop(self, *, reason: str, grace_seconds: float) -> None:
         """Tell the supervisor to end the code: TERM, then KILL after the grace."""
@@ -137,14 +148,21 @@ class Spool:
 
     def clear_home(self) -> None:
         """Remove the code and what it wrote; the log and the verdict stay."""
-        shutil.rmtree(self.home, ignore_errors=True)
+        with contextlib.suppress(RecursionError):
+            shutil.rmtree(self.home, ignore_errors=True)
+        if self.home.exists():  # Folders nested without end, or closed even to their owner.
+            for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+                subprocess.run(
+                    [*command, "--", str(self.home)], stderr=subprocess.DEVNULL, check=False
+                )
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
         try:
             text = (self.directory / name).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        if not text:  # Claimed by a supervisor, not written yet.
+        try:
+            content: dict[str, Any] = json.loads(text)
+        except ValueError:  # Claimed, not written yet; or a host died as it was written.
             return None
-        content: dict[str, Any] = json.loads(text)
         return content

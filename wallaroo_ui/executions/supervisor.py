@@ -17,9 +17,11 @@ through files in SPOOL:
     verdict.json     how it ended; appears whole, after the last line of the log
 
 The command starts before this module imports anything that costs time: `os`, `sys`,
-`time` and `fcntl` are all that stands between a claim and the user's first line.
+`time`, `fcntl` and the built-in part of `signal` are all that stands between a claim
+and the user's first line.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` itself takes 10 ms
 import fcntl
 import os
 import sys
@@ -33,6 +35,7 @@ RESERVE = "verdict.reserve"
 # runtimes' way, which bounds the memory for a line without end.
 MAX_PART_BYTES = 16 * 1024
 READ_BYTES = 64 * 1024
+INDEX_ENTRY_BYTES = 24
 INDEX_EVERY_LINES = 1000
 INDEX_EVERY_BYTES = 64 * 1024
 # How long output of a command that has ended may still trickle out of its pipes.
@@ -58,6 +61,7 @@ class Log:
         self.lines = 0
         self.bytes = 0
         self.dropped = 0
+        self.index_entries = 0
         self.indexed_line = -INDEX_EVERY_LINES
         self.indexed_byte = 0
         self.rest = {b"stdout": b"", b"stderr": b""}
@@ -91,7 +95,9 @@ class Log:
 
     def note(self, text: str) -> None:
         """Write a line of the server's own, beside the command's output."""
-        lines = [(b"F", OWN_MARK + line.encode()) for line in text.splitlines()]
+        lines = [
+            (b"F", OWN_MARK + line.encode(errors="surrogateescape")) for line in text.splitlines()
+        ]
         self._append(b"stdout", lines, own=True)
 
     def _write_lines(self, stream: bytes, lines: list[bytes]) -> None:
@@ -111,7 +117,7 @@ class Log:
         if not entries:
             return
         if self.bytes >= self.limit and not own:
-            self.dropped += len(entries)
+            self.dropped += sum(mark == b"F" for mark, _ in entries)
             return
         now = time.time_ns()
         head = self.stamp(now) + b" " + stream + b" "
@@ -125,10 +131,13 @@ class Log:
                     self.index,
                     b"".join(n.to_bytes(8, "little") for n in (self.lines, self.bytes, now)),
                 )
+                self.index_entries += 1
                 self.indexed_line, self.indexed_byte = self.lines, self.bytes
             _write_all(self.file, block)
         except OSError as error:
-            os.ftruncate(self.file, self.bytes)  # No torn line at the end.
+            # No torn line at the end, and no torn entry.
+            os.ftruncate(self.file, self.bytes)
+            os.ftruncate(self.index, self.index_entries * INDEX_ENTRY_BYTES)
             raise LogFull(os.strerror(error.errno or 0)) from error
         self.lines += len(entries)
         self.bytes += len(block)
@@ -155,8 +164,13 @@ def main(arguments: list[str]) -> int:
 
     execution = Execution(spool, dict(options))
     notes = [value for name, value in options if name == "note"]
-    execution.start(command, notes)
-    execution.follow()
+    try:
+        execution.start(command, notes)
+    except (LogFull, OSError) as error:
+        execution.failure = f"It could not be started: {error}."
+        execution.conclude()
+    else:
+        execution.follow()
     return 0
 
 
@@ -174,15 +188,17 @@ class Execution:
         self.streams: dict[int, bytes] = {}
         self.child = 0
         self.status_pipe = -1
+        self.complaint_pipe = -1
         self.inner = 0
-        self.started_at = 0.0
-        self.started_clock = 0.0
+        self.started_at = time.time()
+        self.started_clock = time.monotonic()
         self.exit_status: int | None = None
         self.peak_kilobytes = 0
         self.cpu_seconds = 0.0
         self.ended_by = ""  # "timed_out" or "killed", once we have decided to end it.
         self.end_reason = ""
         self.kill_at: float | None = None
+        self.is_host_ending = False
         self.failure = ""
 
     # -- Start -------------------------------------------------------------------------
@@ -193,36 +209,33 @@ class Execution:
             file.write(bytes(RESERVE_BYTES))
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
+        self.complaint_pipe, complaint_write = os.pipe()
         if self.sandboxed:
             self.status_pipe, status_write = os.pipe()
             os.set_inheritable(status_write, True)
             command = [command[0], "--json-status-fd", str(status_write), *command[1:]]
         for note in notes:
             self.log.note(note)
+        _signal.signal(_signal.SIGTERM, self._on_term)
         self.started_at, self.started_clock = time.time(), time.monotonic()
         self.child = os.fork()
         if self.child == 0:
-            self._become(command, out_write, err_write)
-        os.close(out_write)
-        os.close(err_write)
+            self._become(command, out_write, err_write, complaint_write)
+        for descriptor in (out_write, err_write, complaint_write):
+            os.close(descriptor)
         if self.sandboxed:
             os.close(status_write)
         self.streams = {out_read: b"stdout", err_read: b"stderr"}
         for descriptor in self.streams:
             os.set_blocking(descriptor, False)
-        self._write_json(
-            STARTED,
-            {
-                "started_at": self.started_at,
-                "supervisor_pid": os.getpid(),
-                "child_pid": self.child,
-            },
-        )
-        ring(self.doorbells)
 
-    def _become(self, command: list[str], out: int, err: int) -> None:
+    def _become(self, command: list[str], out: int, err: int, complaint: int) -> None:
         """Turn the forked child into the command. Never returns."""
         try:
+            # What this program handles or Python ignores, the command gets as usual:
+            # `yes | head` ends by SIGPIPE.
+            for number in (_signal.SIGTERM, _signal.SIGPIPE, _signal.SIGXFSZ):
+                _signal.signal(number, _signal.SIG_DFL)
             os.setsid()
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
@@ -231,7 +244,9 @@ class Execution:
             os.chdir(self.cwd)
             os.execvpe(command[0], command, os.environ)  # noqa: S606
         except OSError as error:
-            os.write(2, f"cannot start {command[0]}: {error}\n".encode())
+            text = f"cannot start {command[0]}: {error}".encode(errors="surrogateescape")
+            os.write(2, text + b"\n")
+            os.write(complaint, text)
         finally:
             os._exit(127)
 
@@ -239,30 +254,43 @@ class Execution:
 
     def follow(self) -> None:
         """Take in output until the command and all that it started have ended."""
-        import signal
-
-        woken = self._listen()
         try:
+            woken = self._listen()
+            self._tell_start()
             self._take_in_all(woken)
             for stream in self.log.rest:
                 self.log.close_stream(stream)
         except LogFull as error:
-            self.failure = f"Its log could not be written any more: {error}."
-            self._kill_tree(signal.SIGKILL)
-            while self.exit_status is None:
-                self._reap(block=True)
+            self._give_up(f"Its log could not be written any more: {error}.")
+        except OSError as error:
+            self._give_up(f"It could not be followed any more: {error}.")
         self._clear_away()
-        self._conclude()
+        self.conclude()
+
+    def _tell_start(self) -> None:
+        """Let the server know that the command was started, and as which process."""
+        self._write_json(
+            STARTED,
+            {
+                "started_at": self.started_at,
+                "supervisor_pid": os.getpid(),
+                "child_pid": self.child,
+                "child_born": born(self.child),
+            },
+        )
+        ring(self.doorbells)
 
     def _listen(self) -> int:
         """Have signals wake us up; return the pipe on which they do."""
-        import ctypes
-        import signal
-
         # Whatever the command leaves behind becomes our child: so it can be found and
         # ended, and what the command used can be counted after a sandbox's own exit.
+        # Before all else: what is left behind earlier than this is out of reach.
         if sys.platform == "linux":
+            import ctypes
+
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        import signal
+
         woken, wake = os.pipe()
         os.set_blocking(woken, False)
         os.set_blocking(wake, False)
@@ -271,7 +299,7 @@ class Execution:
         signal.signal(signal.SIGCONT, lambda *_: None)  # The server's "look at stop.json".
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: self._on_term())
+        os.write(wake, b"!")  # The first look comes at once, for what happened before.
         return woken
 
     def _take_in_all(self, woken: int) -> None:
@@ -289,11 +317,12 @@ class Execution:
                     os.read(woken, 4096)
                 elif not self._take_in(descriptor):
                     poller.unregister(descriptor)
-            self._check_deadlines(time.monotonic())
             if self.exit_status is None and self._reap():
                 # The command is over: what it left running is not part of it.
                 self._kill_tree(signal.SIGKILL)
                 drain_until = time.monotonic() + DRAIN_SECONDS
+            # After it: what ended by itself was not stopped by an order that came too late.
+            self._check_deadlines(time.monotonic())
 
     def _clear_away(self) -> None:
         """Kill and collect whatever is left, so that nothing outlives the verdict."""
@@ -370,6 +399,8 @@ class Execution:
         if not self.ended_by:
             if os.path.exists(f"{self.spool}/{STOP}"):
                 self._obey_stop(now)
+            elif self.is_host_ending:
+                self._end("killed", "The host asked the supervisor to stop.", now)
             elif self.timeout is not None and now >= self.started_clock + self.timeout:
                 self._end("timed_out", f"Stopped after its timeout of {self.timeout:g} s.", now)
         elif self.kill_at is not None and now >= self.kill_at:
@@ -387,10 +418,9 @@ class Execution:
         self.grace = float(order.get("grace_seconds", self.grace))
         self._end("killed", order.get("reason") or "Stopped on request.", now)
 
-    def _on_term(self) -> None:
-        """Somebody signals the supervisor itself: the host is going down."""
-        if not self.ended_by and not os.path.exists(f"{self.spool}/{STOP}"):
-            self._end("killed", "The host asked the supervisor to stop.", time.monotonic())
+    def _on_term(self, *_: object) -> None:
+        """Note that somebody signals the supervisor itself: the host is going down."""
+        self.is_host_ending = True
 
     def _end(self, status: str, reason: str, now: float) -> None:
         import signal
@@ -398,6 +428,15 @@ class Execution:
         self.ended_by, self.end_reason = status, reason
         self.kill_at = now + self.grace
         self._kill_tree(signal.SIGTERM)
+
+    def _give_up(self, reason: str) -> None:
+        """End the command at once, because nobody could look after it any longer."""
+        import signal
+
+        self.failure = reason
+        self._kill_tree(signal.SIGKILL)
+        while self.exit_status is None:
+            self._reap(block=True)
 
     def _kill_tree(self, signal_number: int) -> None:
         """Signal the command and everything that it started.
@@ -411,10 +450,10 @@ class Execution:
         if self.sandboxed and signal_number != signal.SIGKILL:
             spared = {self.child, self._sandbox_init()}
         if sys.platform != "linux":  # No /proc to look into: the session's group has to do.
-            _signal(-self.child, signal_number)
+            _send(-self.child, signal_number)
         for pid in descendants(os.getpid()):
             if pid not in spared:
-                _signal(pid, signal_number)
+                _send(pid, signal_number)
 
     def _sandbox_init(self) -> int:
         """Return the pid of the sandbox's inner init, as the sandbox reported it."""
@@ -431,7 +470,13 @@ class Execution:
 
     # -- Verdict -----------------------------------------------------------------------
 
-    def _conclude(self) -> None:
+    def _start_complaint(self) -> str:
+        """Return why the command could not be started; empty if it was."""
+        # Its only other end went with the command's process, or as it turned into the command.
+        text = os.read(self.complaint_pipe, 4096).decode(errors="replace")
+        return f"It could not be started: {text}." if text else ""
+
+    def conclude(self) -> None:
         """Write the last line of the log and the verdict; wake the agent."""
         import signal
 
@@ -443,8 +488,9 @@ class Execution:
         if (code < 0 or self.sandboxed) and number in {int(known) for known in signal.Signals}:
             signal_name = signal.Signals(number).name
             code = 128 + number
-        if self.failure:
-            status, reason = "failure", self.failure
+        failure = self.failure or self._start_complaint()
+        if failure:
+            status, reason = "failure", failure
         elif self.ended_by:
             status, reason = self.ended_by, self.end_reason
         elif code == 0:
@@ -495,12 +541,26 @@ class Execution:
         os.replace(draft, f"{self.spool}/{name}")
 
 
-def _signal(pid: int, number: int) -> None:
+def _send(pid: int, number: int) -> None:
     """Signal a process, or with a negative number a group, that may be gone already."""
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
         pass
+
+
+def born(pid: int) -> str:
+    """Return what tells a process from another one that gets its pid later.
+
+    The host's boot and the tick in which it was made; empty where /proc is not there.
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read().strip()
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return f"{boot} {stat.read().rpartition(b')')[2].split()[19].decode()}"
+    except (OSError, IndexError):
+        return ""
 
 
 def descendants(root: int) -> list[int]:

@@ -1,0 +1,81 @@
+"""The queue: first in, first out, each job once, and a ring when there is one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django_q.conf import Conf
+
+from wallaroo_ui.executions.doorbell import Doorbell
+from wallaroo_ui.queue import DOORBELL, DoorbellBroker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def broker(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[DoorbellBroker]:
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(Conf, "POLL", 0)
+    broker = DoorbellBroker("test")
+    yield broker
+    if broker._bell is not None:
+        broker._bell.__exit__(None, None, None)
+
+
+def payloads(broker: DoorbellBroker) -> list[str]:
+    """Take out jobs until there are none."""
+    found = []
+    while jobs := broker.dequeue():
+        found += [payload for _, payload in jobs]
+    return found
+
+
+def test_jobs_come_out_in_the_order_they_went_in(broker: DoorbellBroker) -> None:
+    for n in range(20):
+        broker.enqueue(f"job {n}")
+
+    assert payloads(broker) == [f"job {n}" for n in range(20)]
+
+
+def test_a_job_is_handed_out_once(broker: DoorbellBroker) -> None:
+    broker.enqueue("job")
+
+    assert broker.dequeue() is not None
+    assert broker.dequeue() is None
+    assert broker.queue_size() == 0
+
+
+def test_a_job_that_another_cluster_took_is_not_handed_out(
+    broker: DoorbellBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db.models.query import QuerySet
+
+    broker.enqueue("job")
+    monkeypatch.setattr(QuerySet, "delete", lambda _: (0, {}))
+
+    assert broker.dequeue() is None
+
+
+def test_an_enqueued_job_rings_once_it_can_be_seen(
+    broker: DoorbellBroker, django_capture_on_commit_callbacks: Any
+) -> None:
+    with Doorbell(DOORBELL) as bell:
+        with django_capture_on_commit_callbacks(execute=True):
+            broker.enqueue("job")
+            assert not bell.wait(0)
+
+        assert bell.wait(0)
+
+
+def test_an_empty_queue_waits_at_the_doorbell(
+    broker: DoorbellBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(Doorbell, "wait", lambda _, seconds: waits.append(seconds))
+
+    assert broker.dequeue() is None
+
+    assert waits == [0]
