@@ -1,7 +1,6 @@
 """People, places and a quiet queue for every test."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,7 @@ def owner_client(owner: User) -> Client:
 
 
 @pytest.fixture(scope="session")
-def base() -> Iterator[Environment]:
+def base() -> Environment:
     """The base environment, really built, once for all tests."""
     root = settings.DATA_DIR / "environments"
     build(
@@ -106,4 +105,4 @@ def base() -> Iterator[Environment]:
             source_build_prefix=None,
         )
     )
-    yield base_environment(root, settings.BASE_REQUIREMENTS)
+    return base_environment(root, settings.BASE_REQUIREMENTS)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -126,8 +127,18 @@ def supervisors() -> list[psutil.Process]:
     return found
 
 
+@pytest.fixture(scope="session")
+def static_files() -> None:
+    """Collect the static files, as `make run` does before it starts a server."""
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"],
+        cwd=settings.BASE_DIR,
+        check=True,
+    )
+
+
 @pytest.fixture
-def processes(transactional_db: None, base: Environment) -> Iterator[Processes]:
+def processes(transactional_db: None, base: Environment, static_files: None) -> Iterator[Processes]:
     """The server's processes, started by the test as it needs them."""
     processes = Processes()
     yield processes

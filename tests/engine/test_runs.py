@@ -1,6 +1,7 @@
 """Runs from the queue to their verdict, through the real cluster, supervisor and agent."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -146,9 +147,7 @@ def test_runs_wait_in_order_for_a_slot(processes: Processes) -> None:
 
     starts = [run.started_at for run in runs]
     assert starts == sorted(starts)
-    assert all(
-        later.started_at >= earlier.ended_at for earlier, later in zip(runs, runs[1:], strict=False)
-    )
+    assert all(later.started_at >= earlier.ended_at for earlier, later in pairwise(runs))
 
 
 def test_a_queued_run_is_found_without_its_message(engine: Processes) -> None:

@@ -1,4 +1,4 @@
-"""Reading logs: the tail, what came since, a window, everything.
+"""Reading logs: the tail, what came since, a window.
 
 The one place that knows where a log lives: today, in the file that the supervisor
 writes. Every read costs the size of its answer, not the size of the log.
@@ -86,17 +86,6 @@ def read_after(spool: Spool, offset: int, *, lines: int = WINDOW_LINES) -> LogWi
         first = _line_number_at(spool, file, start)
         skipped = first - _line_number_at(spool, file, offset) if start > offset else 0
     return LogWindow(lines=tuple(_parse(data, first)), skipped=skipped, end_offset=end)
-
-
-def stream_text(spool: Spool) -> Iterator[bytes]:
-    """Yield the whole log, piece by piece, as it is kept."""
-    try:
-        file = spool.log.open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        while block := file.read(BLOCK_BYTES):
-            yield block
 
 
 def tail_text(spool: Spool, *, lines: int = 20, most_bytes: int = 4096) -> str:

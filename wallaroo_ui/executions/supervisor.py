@@ -1,7 +1,7 @@
 """The supervisor: starts one command, keeps its log, enforces its end, writes the verdict.
 
     python -I -S supervisor.py SPOOL sandboxed=1 timeout=900 grace=3 log_limit=4294967296 \
-        doorbells=DIR cwd=DIR [note=TEXT ...] -- COMMAND [ARGUMENT ...]
+        doorbells=DIR cwd=DIR [detach=1] [note=TEXT ...] -- COMMAND [ARGUMENT ...]
 
 One supervisor lives for each execution, in a session of its own. Web, cluster, agent
 and database may all restart under it, and nothing of the execution is lost. It is a
@@ -144,6 +144,9 @@ def main(arguments: list[str]) -> int:
     split = arguments.index("--")
     spool, command = arguments[1], arguments[split + 1 :]
     options = [option.partition("=")[::2] for option in arguments[2:split]]
+    # A child of nobody's: whoever kills the cluster with all its children spares the run.
+    if ("detach", "1") in options and os.fork():
+        return 0
 
     lock = os.open(f"{spool}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -210,15 +213,11 @@ class Execution:
         self.streams = {out_read: b"stdout", err_read: b"stderr"}
         for descriptor in self.streams:
             os.set_blocking(descriptor, False)
-        self._write_json(
+        self._replace(
             STARTED,
-            {
-                "started_at": self.started_at,
-                "supervisor_pid": os.getpid(),
-                "child_pid": self.child,
-            },
+            b'{"started_at": %.6f, "supervisor_pid": %d, "child_pid": %d}'
+            % (self.started_at, os.getpid(), self.child),
         )
-        ring(self.doorbells)
 
     def _become(self, command: list[str], out: int, err: int) -> None:
         """Turn the forked child into the command. Never returns."""
@@ -242,6 +241,8 @@ class Execution:
         import signal
 
         woken = self._listen()
+        # Only now: the agent's answer would compete with the command for its first moment.
+        ring(self.doorbells)
         try:
             self._take_in_all(woken)
             for stream in self.log.rest:
@@ -461,8 +462,7 @@ class Execution:
             self.log.note(f"{words}. {reason}".strip())
         except LogFull:
             pass
-        self._write_json(
-            VERDICT,
+        self._write_verdict(
             {
                 "status": status,
                 "reason": reason,
@@ -478,18 +478,26 @@ class Execution:
         )
         ring(self.doorbells)
 
-    def _write_json(self, name: str, content: dict[str, object]) -> None:
-        """Replace a file of the spool in one step, in reserved room if the disk is full."""
+    def _write_verdict(self, content: dict[str, object]) -> None:
+        """Write the verdict into room reserved at the start: it fits on a full disk too."""
         import json
 
-        data = json.dumps(content).encode()
-        draft = f"{self.spool}/{RESERVE if name == VERDICT else name + '.draft'}"
-        # The reserve is overwritten in place, blanks to its end, so it needs no new blocks.
-        padded = data.ljust(RESERVE_BYTES) if name == VERDICT else data
+        reserve = f"{self.spool}/{RESERVE}"
+        descriptor = os.open(reserve, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            # Blanks to the reserve's end: overwriting in place needs no new blocks.
+            _write_all(descriptor, json.dumps(content).encode().ljust(RESERVE_BYTES))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(reserve, f"{self.spool}/{VERDICT}")
+
+    def _replace(self, name: str, data: bytes) -> None:
+        """Give a file of the spool new content in one step."""
+        draft = f"{self.spool}/{name}.draft"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            _write_all(descriptor, padded)
-            os.fsync(descriptor)
+            _write_all(descriptor, data)
         finally:
             os.close(descriptor)
         os.replace(draft, f"{self.spool}/{name}")
