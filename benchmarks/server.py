@@ -30,7 +30,7 @@ class Browser:
 
     def get(self, path: str) -> str:
         with self.opener.open(f"{self.url}{path}", timeout=60) as response:
-            return response.read().decode()
+            return str(response.read(), "utf-8")
 
     def token(self, path: str) -> str:
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.get(path))
@@ -41,7 +41,7 @@ class Browser:
         """Send a form; return the address that it led to."""
         data = urllib.parse.urlencode(fields | {"csrfmiddlewaretoken": token}).encode()
         with self.opener.open(f"{self.url}{path}", data, timeout=60) as response:
-            return urllib.parse.urlsplit(response.url).path
+            return str(urllib.parse.urlsplit(response.url).path)
 
     def upload(self, path: str, archive: bytes, *, token: str) -> str:
         boundary = uuid.uuid4().hex
@@ -49,7 +49,9 @@ class Browser:
             f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n'
             f"{token}\r\n".encode(),
             f'--{boundary}\r\nContent-Disposition: form-data; name="archive"; filename="b.zip"\r\n'
-            f"Content-Type: application/zip\r\n\r\n".encode() + archive + b"\r\n",
+            f"Content-Type: application/zip\r\n\r\n".encode()
+            + archive
+            + b"\r\n",
             f"--{boundary}--\r\n".encode(),
         ]
         request = urllib.request.Request(
@@ -58,7 +60,7 @@ class Browser:
             {"Content-Type": f"multipart/form-data; boundary={boundary}"},
         )
         with self.opener.open(request, timeout=60) as response:
-            return urllib.parse.urlsplit(response.url).path
+            return str(urllib.parse.urlsplit(response.url).path)
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 600) -> None:

@@ -7,7 +7,7 @@ measured in between the runs, so both see the same machine at the same time. The
 lines say where the time goes.
 """
 
-import datetime
+import datetime as dt
 import io
 import os
 import re
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.server import Browser, running_server, wait_for
@@ -69,12 +70,12 @@ def spans(data_dir: Path, run: str, began: int, first_line: int) -> list[float]:
     moments = [
         began / 1e6,
         *(
-            datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC).timestamp() * 1000
+            dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp() * 1000
             for text in row
         ),
         first_line / 1e6,
     ]
-    return [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    return [later - earlier for earlier, later in pairwise(moments)]
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -148,8 +148,9 @@ def orchestration_activity(request: AuthenticatedRequest, pk: UUID) -> TemplateR
 def orchestration_download(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
     """Hand out the archive as it was uploaded, never for the browser to open."""
     orchestration = _visible(request, pk)
-    archive = orchestration.archive.open("rb")
-    return stream_file(request, archive, file_name=orchestration.file_name)
+    return stream_file(
+        request, lambda: orchestration.archive.open("rb"), file_name=orchestration.file_name
+    )
 
 
 @require_POST

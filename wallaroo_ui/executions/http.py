@@ -10,10 +10,9 @@ def log_response(
     request: HttpRequest, execution: Execution, *, file_name: str
 ) -> StreamingHttpResponse:
     """Hand out a whole log as a text file: times, streams and all, as it is kept."""
-    log = execution.spool.log
     return stream_file(
         request,
-        log.open("rb") if log.exists() else None,
+        lambda: execution.spool.log.open("rb"),
         file_name=file_name,
         content_type="text/plain; charset=utf-8",
     )
