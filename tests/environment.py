@@ -25,4 +25,6 @@ os.environ |= {
     # The SDK's 63 packages are for the acceptance tests; a tiny base does for the rest.
     "BASE_REQUIREMENTS": "six",
     "STOP_GRACE_SECONDS": "1",
+    # Playwright's plain interface keeps an event loop in the thread of the tests.
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
 }
