@@ -1,5 +1,6 @@
 """A real Chromium against a real server: web, cluster and agent on the test database."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,8 @@ def chromium() -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave browser tests out, in so many words, where there is no browser."""
     if chromium() is None:
+        if os.environ.get("BROWSER_TESTS") == "required":
+            raise pytest.UsageError("BROWSER_TESTS=required, but no Chromium was found.")
         here = Path(__file__).parent
         for item in items:
             if here in item.path.parents:

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -18,8 +18,11 @@ from django.db import connection
 
 from orchestrations.environments import Environment
 from wallaroo_ui.executions.models import Execution
+from wallaroo_ui.executions.services import supervisor_program
 
 PATIENCE_SECONDS = 60
+
+ExecutionT = TypeVar("ExecutionT", bound=Execution)
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -32,7 +35,7 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENC
     pytest.fail(f"waited {seconds} s in vain for: {what}")
 
 
-def finished(execution: Execution, seconds: float = PATIENCE_SECONDS) -> Execution:
+def finished(execution: ExecutionT, seconds: float = PATIENCE_SECONDS) -> ExecutionT:
     """Wait for an execution's verdict."""
 
     def look() -> bool:
@@ -75,7 +78,7 @@ class Processes:
             end_tree(process)
 
 
-def end_tree(process: psutil.Popen) -> None:
+def end_tree(process: psutil.Process) -> None:
     """Kill a process and what it started."""
     try:
         tree = [*process.children(recursive=True), process]
@@ -115,14 +118,14 @@ def database_url() -> str:
 
 def supervisors() -> list[psutil.Process]:
     """Return the supervisors of this test run that live."""
-    mark = str(settings.DATA_DIR)
+    program = str(supervisor_program())
     found = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
         except psutil.Error:
             continue
-        if any(part.endswith("supervisor.py") for part in command) and mark in " ".join(command):
+        if program in command:
             found.append(process)
     return found
 
