@@ -53,6 +53,7 @@ class Processes:
         self.port = free_port()
         self.variables = {"PORT": str(self.port), "DATABASE_URL": database_url(), **variables}
         self.running: list[psutil.Popen] = []
+        self.held: list[socket.socket] = []
 
     @property
     def url(self) -> str:
@@ -76,6 +77,8 @@ class Processes:
     def end(self) -> None:
         for process in self.running:
             end_tree(process)
+        for each in self.held:
+            each.close()
 
 
 def end_tree(process: psutil.Process) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from wallaroo_ui.executions.models import Status
 pytestmark = pytest.mark.engine
 
 
-def run_script(script: str, *, timeout: int = 60, **options: object) -> TaskRun:
+def run_script(script: str, *, timeout: int = 60, **options: Any) -> TaskRun:
     orchestration = make_orchestration(script=script, **options)
     task = services.create_task(
         orchestration=orchestration,
