@@ -90,6 +90,7 @@ class Sandbox:
         if os.geteuid() != 0:
             wrapped += ["--unshare-user", "--uid", str(JOVYAN_UID), "--gid", str(JOVYAN_GID)]
         wrapped += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
+        wrapped += ["--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108  # Locks between processes.
         wrapped += _system_mounts()
         for parent in _parents([HOME, *mounts]):
             wrapped += ["--perms", "0755", "--dir", str(parent)]
