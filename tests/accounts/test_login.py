@@ -1,6 +1,7 @@
 """Logging in and changing the password."""
 
 import pytest
+from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
@@ -44,7 +45,7 @@ def test_an_e_mail_address_cannot_take_over_a_user_name() -> None:
 
 def test_e_mail_addresses_are_unique_whatever_their_case() -> None:
     make_user("ann")
-    with pytest.raises(Exception, match="user_email_unique|unique constraint"):
+    with pytest.raises(IntegrityError):
         make_user("other", email="ANN@example.com")
 
 

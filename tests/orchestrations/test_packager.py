@@ -39,8 +39,12 @@ OFFLINE = """error: Request failed after 3 retries in 6.9s
         (
             BUILD_FAILED,
             ["six", "google-cloud-bigquery==3.3.2"],
-            "google-cloud-bigquery==3.3.2 cannot be installed: it needs pyarrow==9.0.0, which "
-            "could not be built from source on this Python (No module named 'pkg_resources').",
+            "google-cloud-bigquery==3.3.2 cannot be installed: it needs pyarrow==9.0.0, which could",
+        ),
+        (
+            BUILD_FAILED,
+            ["google-cloud-bigquery"],
+            "not be built from source on this Python (No module named 'pkg_resources').",
         ),
         (BUILD_FAILED, ["pyarrow==9.0.0"], "pyarrow==9.0.0"),
         (NO_WHEEL, ["dbt-core==1.4.5"], "dbt-core==1.4.5 cannot be installed: betterproto has no"),
