@@ -49,7 +49,8 @@ def test_a_refresh_token_is_good_again_and_again(run: TaskRun) -> None:
 
 
 def refused(response: Any) -> bool:
-    return response.status_code == 400 and response.json()["error"] == "invalid_grant"
+    error: str = response.json()["error"]
+    return (response.status_code, error) == (400, "invalid_grant")
 
 
 def test_a_refresh_token_dies_with_its_run(run: TaskRun) -> None:

@@ -39,7 +39,7 @@ OFFLINE = """error: Request failed after 3 retries in 6.9s
         (
             BUILD_FAILED,
             ["six", "google-cloud-bigquery==3.3.2"],
-            "google-cloud-bigquery==3.3.2 cannot be installed: it needs pyarrow==9.0.0, which could",
+            "google-cloud-bigquery==3.3.2 cannot be installed: it needs pyarrow==9.0.0",
         ),
         (
             BUILD_FAILED,

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -36,11 +37,11 @@ def test_an_upload_is_kept_as_it_came_and_queued_for_packaging(
     workspace: Workspace,
     owner: User,
     queued_jobs: list[str],
-    django_capture_on_commit_callbacks: object,
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     content = make_zip({"etl/main.py": "print(1)", "etl/requirements.txt": "six # why not\n"})
 
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+    with django_capture_on_commit_callbacks(execute=True):
         orchestration = upload(workspace, owner, content)
 
     orchestration.refresh_from_db()

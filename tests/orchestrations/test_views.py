@@ -76,9 +76,9 @@ def test_the_status_of_a_workload(
 
     found = Orchestration.objects.with_workload_status().get(pk=orchestration.pk)
     assert found.workload_status == expected
-    for status in ("active", "inactive", "error"):
-        shown = listed(owner_client, workspace, status=status)
-        assert shown == (["it"] if status == expected else [])
+    for chosen in ("active", "inactive", "error"):
+        shown = listed(owner_client, workspace, status=chosen)
+        assert shown == (["it"] if chosen == expected else [])
 
 
 def test_the_list_costs_the_same_number_of_queries_however_long(

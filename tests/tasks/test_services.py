@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[LaunchPlan]:
     """Collect what would be started, instead of starting it."""
     plans: list[LaunchPlan] = []
-    monkeypatch.setattr(services.executions, "launch", lambda run, plan: plans.append(plan))
+    monkeypatch.setattr("tasks.services.executions.launch", lambda run, plan: plans.append(plan))
     return plans
 
 
@@ -134,11 +134,12 @@ def test_a_run_whose_maker_may_not_act_any_more_fails_with_the_reason(
 
 
 def test_the_token_cache_is_what_the_sdk_reads() -> None:
-    run = make_run(status=Status.QUEUED)
+    user = make_user()
+    run = make_run(make_task(created_by=user))
     cache = credentials.token_cache(run)
     claims = tokens.read_token(cache["access_token"], kind="access")
-    assert (claims.user, claims.run) == (run.task.created_by.pk, run.pk)
-    assert cache["user_email"] == run.task.created_by.email
+    assert (claims.user, claims.run) == (user.pk, run.pk)
+    assert cache["user_email"] == user.email
     assert cache["expiry"] > NOON.timestamp()
 
 
