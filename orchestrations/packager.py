@@ -299,7 +299,9 @@ def explain(complaint: str, requirements: Sequence[str]) -> str:
             "wheel for this Python, and building from source is switched off on this server."
         )
     if "Failed to fetch" in text or "client error (Connect)" in text:
-        return "The package index could not be reached. Package again when the network is back."
+        causes = re.findall(r"cause: (.*?)(?= cause:| hint:|$)", text)
+        why = f" ({causes[-1].strip()})" if causes else ""
+        return f"The package index could not be reached{why}. Package again when it can be."
     if match := re.search(r"No solution found.*?: (?:cause: )?(Because .*?unsatisfiable\.)", text):
         return f"The requirements contradict each other. {match[1]}"
     return f"The requirements could not be installed: {complaint.strip()[-500:]}"

@@ -59,7 +59,7 @@ OFFLINE = """error: Request failed after 3 retries in 6.9s
             ["pandas<2", "numpy>=2"],
             "contradict each other. Because pandas==1.5.3",
         ),
-        (OFFLINE, ["six"], "The package index could not be reached."),
+        (OFFLINE, ["six"], "could not be reached (client error (Connect)). Package"),
         ("something new", ["six"], "could not be installed: something new"),
     ],
 )
