@@ -117,8 +117,12 @@ def describe(order: Order) -> str:
     """Return in words what is in the environment."""
     if not order.requirements:
         return "the Wallaroo SDK; nothing else was asked for"
-    count = len(order.requirements)
-    return f"the Wallaroo SDK and {count} requirement{'s' if count > 1 else ''}"
+    return f"the Wallaroo SDK and {counted(order.requirements)}"
+
+
+def counted(requirements: Sequence[str]) -> str:
+    """Return how many requirements there are, as one says it."""
+    return f"{len(requirements)} requirement{'' if len(requirements) == 1 else 's'}"
 
 
 def build_base(order: Order, base: Environment, steps: Steps) -> None:
@@ -141,7 +145,7 @@ def build_layer(order: Order, base: Environment, layer: Environment, steps: Step
     with draft_of(order, layer) as draft:
         steps.begin("Creating the environment")
         create(order, draft)
-        steps.begin(f"Installing {len(order.requirements)} requirements")
+        steps.begin(f"Installing {counted(order.requirements)}")
         if complaint := install_beside(order, draft, base):
             raise PackagingFailed(explain(complaint, order.requirements))
         record_packages(order, draft)
@@ -160,7 +164,7 @@ def build_lock(environment: Environment) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Another packaging is building the same environment; waiting for it.")
+            say("Another packaging is building an environment that this one needs; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

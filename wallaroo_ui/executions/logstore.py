@@ -35,6 +35,14 @@ class LogLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LogSize:
+    """How long a log is."""
+
+    lines: int
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LogWindow:
     """Neighbouring lines of a log.
 
@@ -86,6 +94,17 @@ def read_after(spool: Spool, offset: int, *, lines: int = WINDOW_LINES) -> LogWi
         first = _line_number_at(spool, file, start)
         skipped = first - _line_number_at(spool, file, offset) if start > offset else 0
     return LogWindow(lines=tuple(_parse(data, first)), skipped=skipped, end_offset=end)
+
+
+def measure(spool: Spool) -> LogSize:
+    """Return how much there is, by now, of a log that may still grow."""
+    try:
+        file = spool.log.open("rb")
+    except FileNotFoundError:
+        return LogSize(lines=0, bytes=0)
+    with file:
+        end = _end_of_last_line(file)
+        return LogSize(lines=_line_number_at(spool, file, end) - 1, bytes=end)
 
 
 def tail_text(spool: Spool, *, lines: int = 20, most_bytes: int = 4096) -> str:
