@@ -26,7 +26,7 @@ run: $(VENV)/.server ## Install what is missing and start the server
 	@exec $(BIN)/python manage.py serve --end-runs
 
 test: $(VENV)/.dev ## Run every test that can run here
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
 lint: $(VENV)/.dev ## Check style of code and templates, and that no migration is missing
 	@$(BIN)/ruff check .

@@ -50,7 +50,7 @@ _PATH_RULES = {
         (r"\A[a-z]:", "begins with a drive letter"),
         (r"\\", "holds a backslash: separate folders by /"),
         (r"(?:\A|/)\.\.(?:/|\Z)", "leads out of its folder by “..”"),
-        (r"/\.?(?:/|\Z)|\A\.?(?:\Z|(?<=\.)/)", "has an empty part, or one which is a mere dot"),
+        (r"/\.?(?:/|\Z)|\A(?:\.?\Z|\./)", "has an empty part, or one which is a mere dot"),
         (r" (?:/|\Z)|(?:[^/]{2}|[^/.])\.(?:/|\Z)", "has a part which ends in a dot or a space"),
         (
             r"(?:\A|/)(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9]) *(?:\.[^/]*)?(?:/|\Z)",
@@ -267,13 +267,15 @@ def _length_faults(entry: Entry) -> Iterator[str]:
 
 
 def _path_faults(name: str, folded: str) -> Iterator[str]:
+    # Some characters unfold to eighteen; a table of contents full of them would cost much.
+    if len(folded) > 2 * len(name.encode()):
+        yield "holds characters which stand for many others"
+        return
     for pattern, fault in _PATH_RULES.items():
         if pattern.search(folded):
             yield fault
     if folded.count("/") != name.removesuffix("/").count("/"):
         yield "holds a character which can pass for a slash"
-    if len(folded) > MAX_PATH_BYTES:
-        yield "is too long once its characters are normalised"
 
 
 def _fold(name: str) -> str:
@@ -298,6 +300,9 @@ def _clashes(keyed: list[tuple[str, str]], max_paths: int | None) -> Iterator[st
         above, other = previous
         shared = sum(1 for _ in takewhile(bool, map(operator.eq, parts, above)))
         count += len(parts) - shared
+        if max_paths is not None and count > max_paths:
+            yield f"The archive makes too many folders and files: more than {max_paths:,}."
+            return
         previous = parts, name
         if name == other:
             yield f"{quote(name)} is in the archive more than once."
@@ -307,8 +312,6 @@ def _clashes(keyed: list[tuple[str, str]], max_paths: int | None) -> Iterator[st
             yield f"{quote(other)} is a file, and also the folder of {quote(name)}."
         elif name.split("/")[:shared] != other.split("/")[:shared]:
             yield f"{quote(other)} and {quote(name)} would share a folder on some systems."
-    if max_paths is not None and count > max_paths:
-        yield f"The archive has too many entries: it makes more than {max_paths:,} folders and files."
 
 
 def _shadow_warnings(files: list[Entry], entry_point: str) -> Iterator[str]:

@@ -27,6 +27,7 @@ from pathlib import Path
 from orchestrations.environments import Environment, base_environment, environment_for
 
 ORDER, RESULT = "packaging.json", "result.json"
+PACKAGES = "packages.txt"
 CANNOT = "cannot be installed"
 NO_WHEEL = "building from source is disabled"
 
@@ -116,8 +117,12 @@ def describe(order: Order) -> str:
     """Return in words what is in the environment."""
     if not order.requirements:
         return "the Wallaroo SDK; nothing else was asked for"
-    count = len(order.requirements)
-    return f"the Wallaroo SDK and {count} requirement{'s' if count > 1 else ''}"
+    return f"the Wallaroo SDK and {counted(order.requirements)}"
+
+
+def counted(requirements: Sequence[str]) -> str:
+    """Return how many requirements there are, as one says it."""
+    return f"{len(requirements)} requirement{'' if len(requirements) == 1 else 's'}"
 
 
 def build_base(order: Order, base: Environment, steps: Steps) -> None:
@@ -127,7 +132,9 @@ def build_base(order: Order, base: Environment, steps: Steps) -> None:
         steps.begin("Creating the base environment")
         create(order, draft)
         steps.begin(f"Installing {', '.join(order.base_requirements)}")
-        install(order, draft, order.base_requirements)
+        if complaint := install(order, draft, order.base_requirements):
+            raise PackagingFailed(explain(complaint, order.base_requirements))
+        record_packages(order, draft)
         steps.begin("Compiling the base environment")
         compile_bytecode(draft)
         draft.rename(base.directory)
@@ -138,8 +145,10 @@ def build_layer(order: Order, base: Environment, layer: Environment, steps: Step
     with draft_of(order, layer) as draft:
         steps.begin("Creating the environment")
         create(order, draft)
-        steps.begin(f"Installing {len(order.requirements)} requirements")
-        install(order, draft, order.requirements)
+        steps.begin(f"Installing {counted(order.requirements)}")
+        if complaint := install_beside(order, draft, base):
+            raise PackagingFailed(explain(complaint, order.requirements))
+        record_packages(order, draft)
         # Packages of the layer come first on the path, so requirements may override.
         packages = draft / layer.site_packages.relative_to(layer.directory)
         (packages / "_base.pth").write_text(f"{base.site_packages}\n", encoding="utf-8")
@@ -155,7 +164,7 @@ def build_lock(environment: Environment) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Another packaging is building the same environment; waiting for it.")
+            say("Another packaging is building an environment that this one needs; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -182,20 +191,59 @@ def create(order: Order, draft: Path) -> None:
         raise PackagingFailed(f"The virtual environment could not be made: {result.strip()}")
 
 
-def install(order: Order, draft: Path, requirements: Sequence[str]) -> None:
-    """Install packages: wheels if there are any, else from source inside the sandbox."""
-    listing = draft / "requirements.txt"
-    listing.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
+def install(order: Order, draft: Path, requirements: Sequence[str], *options: str) -> str:
+    """Install packages: wheels if there are any, else from source inside the sandbox.
+
+    Returns:
+        What the installer complained of; nothing when it succeeded.
+    """
     command = [order.uv, "pip", "install", "--python", str(draft / "bin" / "python")]
-    command += ["--requirement", str(listing)]
+    command += ["--requirement", write_list(draft, "requirements.txt", requirements), *options]
     complaint = run([*command, "--no-build", "--cache-dir", order.cache])
     if complaint and NO_WHEEL in complaint and order.source_build_prefix is not None:
         say("Some packages have no ready-made wheel: building them from source, in the sandbox.")
         give_to_prefix(order, draft)
         command += ["--cache-dir", "/home/jovyan/.cache/uv"]
         complaint = run([*order.source_build_prefix, *command])
-    if complaint:
-        raise PackagingFailed(explain(complaint, requirements))
+    return complaint
+
+
+def install_beside(order: Order, draft: Path, base: Environment) -> str:
+    """Install a list of requirements so that the base's packages go on working beside it.
+
+    A newer numpy in front of the base's pandas would break both, so what the base has
+    stays at the base's version. Only a list that cannot live with that overrides it.
+    """
+    named = {normal_name(line) for line in order.requirements}
+    kept = [line for line in base_packages(base) if normal_name(line) not in named]
+    constraints = write_list(draft, "base-packages.txt", kept)
+    complaint = install(order, draft, order.requirements, "--constraint", constraints)
+    if not complaint:
+        return ""
+    say("That does not fit the packages of the base environment; trying without regard to them.")
+    complaint = install(order, draft, order.requirements)
+    if not complaint:
+        say("Note: these requirements override packages of the base. The SDK may not work here.")
+    return complaint
+
+
+def base_packages(base: Environment) -> list[str]:
+    """Return what the base has installed, as `name==version` lines."""
+    return (base.directory / PACKAGES).read_text(encoding="utf-8").splitlines()
+
+
+def write_list(draft: Path, name: str, lines: Sequence[str]) -> str:
+    """Write a list of requirements for the installer; return its path."""
+    path = draft / name
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return str(path)
+
+
+def record_packages(order: Order, draft: Path) -> None:
+    """Keep the list of what is installed, beside it."""
+    command = [order.uv, "pip", "freeze", "--python", str(draft / "bin" / "python")]
+    listing = subprocess.run(command, capture_output=True, check=True).stdout
+    (draft / PACKAGES).write_bytes(listing)
 
 
 def give_to_prefix(order: Order, draft: Path) -> None:
@@ -255,7 +303,9 @@ def explain(complaint: str, requirements: Sequence[str]) -> str:
             "wheel for this Python, and building from source is switched off on this server."
         )
     if "Failed to fetch" in text or "client error (Connect)" in text:
-        return "The package index could not be reached. Package again when the network is back."
+        causes = re.findall(r"cause: (.*?)(?= cause:| hint:|$)", text)
+        why = f" ({causes[-1].strip()})" if causes else ""
+        return f"The package index could not be reached{why}. Package again when it can be."
     if match := re.search(r"No solution found.*?: (?:cause: )?(Because .*?unsatisfiable\.)", text):
         return f"The requirements contradict each other. {match[1]}"
     return f"The requirements could not be installed: {complaint.strip()[-500:]}"
@@ -287,11 +337,12 @@ def _needed_by(package: str, text: str, requirements: Sequence[str]) -> str:
 
 def _as_written(package: str, requirements: Sequence[str]) -> str:
     """Return the line of the list that names a package, else the package."""
-    wanted = _normal_name(package)
-    return next((line for line in requirements if _normal_name(line) == wanted), package)
+    wanted = normal_name(package)
+    return next((line for line in requirements if normal_name(line) == wanted), package)
 
 
-def _normal_name(text: str) -> str:
+def normal_name(text: str) -> str:
+    """Return the name at the head of a requirement, as the index compares names."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^A-Za-z0-9._-]", text.strip(), maxsplit=1)[0]).lower()
 
 

@@ -13,6 +13,8 @@ from packaging.utils import canonicalize_name
 
 MAX_LINE_CHARACTERS = 1_000
 MAX_REQUIREMENTS = 1_000
+MAX_PARENTHESES = 20
+MAX_PROBLEMS = 100
 
 _OPERATOR_CHOOSES = "the operator of this server chooses the package index, so leave it out"
 _ONE_FILE = "write the packages themselves into this one file"
@@ -33,7 +35,7 @@ _ADVICE = {
 }
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-_COMMENT = re.compile(r"(?:^|\s+)#.*$")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
 _OPTION = re.compile(r"-[a-z](?=\W|$)|--[\w-]+|-\S*", re.IGNORECASE)
 _HASH = re.compile(r"--hash=(?:sha256|sha384|sha512):[0-9a-f]{64,128}", re.IGNORECASE)
 _LINK = re.compile(r"[/\\:@]|^[.~]|\.(?:whl|zip|tar|tgz|tar\.\w+)$", re.IGNORECASE)
@@ -64,15 +66,18 @@ def parse_requirements(text: str) -> Requirements:
     The Wallaroo SDK is left out with a note: every run has it already.
 
     Raises:
-        RequirementsRefused: some lines ask for something else, or cannot be read; all of
-            them are named, by their number from 1.
+        RequirementsRefused: some lines ask for something else, or cannot be read; the
+            first hundred are named, by their number from 1.
     """
     lines: list[str] = []
     notes: list[str] = []
     problems: list[str] = []
     for number, line, fault in _logical_lines(text):
-        if len(lines) + len(notes) + len(problems) >= MAX_REQUIREMENTS:
+        if len(lines) + len(notes) == MAX_REQUIREMENTS:
             problems.append(f"Line {number}: more than {MAX_REQUIREMENTS:,} requirements.")
+            break
+        if len(problems) == MAX_PROBLEMS:
+            problems.append(f"Line {number}: there may be more problems from here on.")
             break
         try:
             requirement = _parse_line(line, fault)
@@ -93,7 +98,8 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str, str]]:
 
     Yields the number of the first line, the text, and what is wrong with its characters.
     """
-    first, parts, fault = 1, [], ""
+    parts: list[str] = []
+    first, fault = 1, ""
     physical = re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff"))
     for number, part in enumerate(physical, start=1):
         if not parts:
@@ -112,8 +118,8 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str, str]]:
 
 def _character_fault(part: str) -> str:
     if len(part) > MAX_LINE_CHARACTERS:
-        return f"is longer than {MAX_LINE_CHARACTERS:,} characters"
-    return "holds a control character" if _CONTROL.search(part) else ""
+        return f"the line is longer than {MAX_LINE_CHARACTERS:,} characters"
+    return "the line holds a control character" if _CONTROL.search(part) else ""
 
 
 def _parse_line(line: str, fault: str) -> Requirement:
@@ -128,7 +134,7 @@ def _parse_line(line: str, fault: str) -> Requirement:
         if not _HASH.fullmatch(option_text):
             raise ValueError(f"{_shorten(option_text)} is not accepted: only --hash may follow")
     if len(named) > MAX_LINE_CHARACTERS:
-        raise ValueError(f"is longer than {MAX_LINE_CHARACTERS:,} characters")
+        raise ValueError(f"the line is longer than {MAX_LINE_CHARACTERS:,} characters")
     if "${" in line:
         raise ValueError("variables (${…}) are not accepted: write the value itself")
     if _LINK.search(named.partition(";")[0].strip()):
@@ -136,13 +142,14 @@ def _parse_line(line: str, fault: str) -> Requirement:
             f"{_shorten(named)} is a link or a path: name a package and its version, "
             "or put the code itself into the archive, beside main.py"
         )
+    # The reader of markers calls itself for each one, and would run out of stack.
+    if named.count("(") > MAX_PARENTHESES:
+        raise ValueError(f"{_shorten(named)} has too many parentheses")
     try:
         return Requirement(named)
-    except (InvalidRequirement, RecursionError) as error:
-        reason = str(error).partition("\n")[0] if isinstance(error, InvalidRequirement) else ""
-        raise ValueError(
-            f"{_shorten(named)} is not a package and its version{reason and f' ({reason})'}"
-        ) from None
+    except InvalidRequirement as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{_shorten(named)} is not a package and its version ({reason})") from None
 
 
 def _shorten(text: str) -> str:

@@ -195,7 +195,14 @@ def _installer_environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in INSTALLER_VARIABLES if name in os.environ}
     # The operator's choice of index and the like, in the installer's own words.
     kept |= {name: value for name, value in os.environ.items() if name.startswith("UV_")}
-    return {"PATH": os.defpath, **kept, "PYTHONUNBUFFERED": "1", "UV_NO_PROGRESS": "1"}
+    return {
+        "PATH": os.defpath,
+        "PYTHONUNBUFFERED": "1",
+        "UV_NO_PROGRESS": "1",
+        # Trust whom the host trusts: many an index sits behind a company's own certificate.
+        "UV_SYSTEM_CERTS": "1",
+        **kept,
+    }
 
 
 def conclude_packaging(packaging: Packaging) -> None:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,6 +19,7 @@ from tasks.models import Task, TaskRun
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.http import log_response
 from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.streaming import stream_file
 from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -144,14 +145,11 @@ def orchestration_activity(request: AuthenticatedRequest, pk: UUID) -> TemplateR
 
 @require_safe
 @login_required
-def orchestration_download(request: AuthenticatedRequest, pk: UUID) -> FileResponse:
+def orchestration_download(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
     """Hand out the archive as it was uploaded, never for the browser to open."""
     orchestration = _visible(request, pk)
-    return FileResponse(
-        orchestration.archive.open("rb"),
-        as_attachment=True,
-        filename=orchestration.file_name,
-        content_type="application/octet-stream",
+    return stream_file(
+        request, lambda: orchestration.archive.open("rb"), file_name=orchestration.file_name
     )
 
 
@@ -182,7 +180,7 @@ def orchestration_stop_packaging(request: AuthenticatedRequest, pk: UUID) -> Htt
 def packaging_log(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
     """Hand out the whole log of one packaging as text."""
     packaging = visible_or_404(Packaging.objects.all(), request.user, pk=pk)
-    return log_response(packaging, file_name=f"packaging-{packaging.pk}.log")
+    return log_response(request, packaging, file_name=f"packaging-{packaging.pk}.log")
 
 
 def _visible(request: AuthenticatedRequest, pk: UUID) -> Orchestration:

@@ -35,7 +35,7 @@ _ZIP64_FIELD, _UNICODE_NAME_FIELD = 0x0001, 0x7075
 _LINK_FIELDS = {0x000D: 12, 0x756E: 14}
 """Extra fields of Unix tools, and their length as long as they name no link target."""
 _KNOWN_FIELDS = {_ZIP64_FIELD, _UNICODE_NAME_FIELD, *_LINK_FIELDS}
-_MAX_EXTRA_BYTES = 512
+_MAX_FIELDS = 16
 
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
@@ -179,7 +179,33 @@ def _inflate(file: IO[bytes], entry: Entry) -> Iterator[bytes]:
 
 
 def _find_table(file: IO[bytes], size: int) -> _Table:
-    """Find the table of contents through the end record, which must be the last thing."""
+    """Find the table of contents, which must reach up to the end record."""
+    table_end, numbers = _read_end(file, size)
+    locator_start = table_end - _LOCATOR.size
+    if locator_start >= 0 and _read(file, locator_start, 4) == b"PK\6\7":
+        table_end, numbers64 = _read_end64(file, locator_start)
+        full = (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, _FULL, _FULL)
+        if any(a not in (b, c) for a, b, c in zip(numbers, numbers64, full, strict=True)):
+            raise ArchiveRefused("The archive's two end records (ZIP64 and plain) disagree.")
+        numbers = numbers64
+    disk, table_disk, here, count, table_size, offset = numbers
+    if disk or table_disk or here != count:
+        raise ArchiveRefused("The archive is one part of a split one: send it in one file.")
+    surplus = table_end - offset - table_size
+    if surplus < 0:
+        raise ArchiveRefused("The archive is cut short: its table of contents is not whole.")
+    if surplus:
+        raise ArchiveRefused(
+            f"The archive holds {surplus:,} bytes which belong to none of its files, "
+            "in front of it or behind its table of contents."
+        )
+    if not count:
+        raise ArchiveRefused("The archive is empty: it has no files.")
+    return _Table(offset=offset, size=table_size, count=count)
+
+
+def _read_end(file: IO[bytes], size: int) -> tuple[int, tuple[int, ...]]:
+    """Find the end record: where it begins, and its numbers. Only its comment may follow."""
     if not size:
         raise ArchiveRefused("The file is empty.")
     tail_size = min(size, _END.size + 0xFFFF)
@@ -190,35 +216,15 @@ def _find_table(file: IO[bytes], size: int) -> _Table:
             raise ArchiveRefused("The archive is cut short, or other data follow its end.")
         raise ArchiveRefused("The file is not a ZIP archive.")
     _, *numbers, comment_size = _END.unpack_from(tail, start)
-    left = tail_size - start - _END.size - comment_size
-    if left < 0:
+    surplus = tail_size - start - _END.size - comment_size
+    if surplus < 0:
         raise ArchiveRefused("The archive is cut short in its comment.")
-    if left:
-        raise ArchiveRefused(f"{left:,} bytes follow the end of the archive.")
-    table_end = size - tail_size + start
-    disk, table_disk, here, count, table_size, offset = numbers
-    locator_start = table_end - _LOCATOR.size
-    if locator_start >= 0 and _read(file, locator_start, 4) == b"PK\6\7":
-        table_end, numbers64 = _read_end64(file, locator_start)
-        full = (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, _FULL, _FULL)
-        if any(a not in (b, c) for a, b, c in zip(numbers, numbers64, full, strict=True)):
-            raise ArchiveRefused("The archive's two end records (ZIP64 and plain) disagree.")
-        disk, table_disk, here, count, table_size, offset = numbers64
-    if disk or table_disk or here != count:
-        raise ArchiveRefused("The archive is one part of a split one: send it in one file.")
-    if offset + table_size > table_end:
-        raise ArchiveRefused("The archive is cut short: its table of contents is not whole.")
-    if extra := table_end - offset - table_size:
-        raise ArchiveRefused(
-            f"The archive holds {extra:,} bytes which belong to none of its files, "
-            "in front of it or behind its table of contents."
-        )
-    if not count:
-        raise ArchiveRefused("The archive is empty: it has no files.")
-    return _Table(offset=offset, size=table_size, count=count)
+    if surplus:
+        raise ArchiveRefused(f"{surplus:,} bytes follow the end of the archive.")
+    return size - tail_size + start, tuple(numbers)
 
 
-def _read_end64(file: IO[bytes], locator_start: int) -> tuple[int, list[int]]:
+def _read_end64(file: IO[bytes], locator_start: int) -> tuple[int, tuple[int, ...]]:
     """Read the ZIP64 end record, which must stand right before its locator."""
     start = locator_start - _END64.size
     _, locator_disk, located, disks = _LOCATOR.unpack(_read(file, locator_start, _LOCATOR.size))
@@ -227,7 +233,7 @@ def _read_end64(file: IO[bytes], locator_start: int) -> tuple[int, list[int]]:
     signature, size, _, _, *numbers = _END64.unpack(_read(file, start, _END64.size))
     if signature != b"PK\6\6" or size != _END64.size - 12:
         raise ArchiveRefused("The archive's ZIP64 end record is damaged.")
-    return start, numbers
+    return start, tuple(numbers)
 
 
 def _read_table(file: IO[bytes], table: _Table) -> list[Entry]:
@@ -298,13 +304,14 @@ def _kind_faults(entry: Entry) -> Iterator[str]:
 
 
 def _extra_faults(extra: bytes, raw_name: bytes) -> Iterator[str]:
-    if len(extra) > _MAX_EXTRA_BYTES:
-        yield "has a header with too much extra data"
-        return
-    fields = _known_fields(extra)
-    if any(len(fields.get(key, b"")) > size for key, size in _LINK_FIELDS.items()):
+    fields = _fields(extra)
+    known = [key for key, _ in fields if key in _KNOWN_FIELDS]
+    if len(fields) > _MAX_FIELDS or len(known) > len(set(known)):
+        yield "has a header with too many extra fields"
+    values = dict(fields)
+    if any(len(values.get(key, b"")) > size for key, size in _LINK_FIELDS.items()):
         yield "is a link"
-    if fields.get(_UNICODE_NAME_FIELD, bytes(5) + raw_name)[5:] != raw_name:
+    if values.get(_UNICODE_NAME_FIELD, bytes(5) + raw_name)[5:] != raw_name:
         yield "has a second name in its Unicode field"
 
 
@@ -361,17 +368,13 @@ def _is_trailer(data: bytes, true: tuple[int, int, int]) -> bool:
     return len(bare) in layouts and struct.unpack(layouts[len(bare)], bare) == true
 
 
-def _known_fields(extra: bytes) -> dict[int, bytes]:
-    """Pick from a header's extra data what bears on us; a rest too short is padding.
-
-    A field given twice is joined to one, so that neither half can pass for the whole.
-    """
-    fields: dict[int, bytes] = {}
+def _fields(extra: bytes) -> list[tuple[int, bytes]]:
+    """Split the extra data of a header, up to one field too many; a short rest is padding."""
+    fields: list[tuple[int, bytes]] = []
     start = 0
-    while start + 4 <= min(len(extra), _MAX_EXTRA_BYTES):
+    while start + 4 <= len(extra) and len(fields) <= _MAX_FIELDS:
         key, size = struct.unpack_from("<2H", extra, start)
-        if key in _KNOWN_FIELDS:
-            fields[key] = fields.get(key, b"") + extra[start + 4 : start + 4 + size]
+        fields.append((key, extra[start + 4 : start + 4 + size]))
         start += 4 + size
     return fields
 
@@ -380,7 +383,7 @@ def _widen(extra: bytes, *values: int) -> tuple[int, ...]:
     """Give the values, but take those which are full from the ZIP64 field, in its order."""
     if _FULL not in values:
         return values
-    field = _known_fields(extra).get(_ZIP64_FIELD, b"")
+    field = dict(_fields(extra)).get(_ZIP64_FIELD, b"")
     wide = struct.iter_unpack("<Q", field[: len(field) // 8 * 8])
     return tuple(next(wide, (value,))[0] if value == _FULL else value for value in values)
 

@@ -18,8 +18,7 @@ _TOKEN = re.compile(
     | (?P<open> [\[{] )
     | (?P<close> [\]}] )
     | (?P<number> -? [0-9]++ (?:\.[0-9]++)?+ (?:[eE][+-]?[0-9]++)?+ )
-    | (?P<word> -? [^\W\d]\w*+ )
-    | (?P<quote> ' )
+    | (?P<constant> NaN | -?Infinity )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -27,7 +26,8 @@ _ESCAPE = re.compile(
     r"\\(?: ud[89ab]..\\ud[c-f].. | (?P<lone>ud[89a-f]..) | (?P<nul>u0000) | . )",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-_WORDS = {
+_HINTS = {
+    "'": "JSON wants double quotes, not single ones",
     "True": "JSON writes true, in small letters",
     "False": "JSON writes false, in small letters",
     "None": "JSON writes null, not None",
@@ -60,7 +60,8 @@ def parse_arguments(text: str) -> dict[str, JSON]:
     try:
         value: JSON = json.loads(text)
     except json.JSONDecodeError as error:
-        _refuse(text, error.pos, error.msg)
+        hints = (_HINTS[start] for start in _HINTS if text.startswith(start, error.pos))
+        _refuse(text, error.pos, next(hints, error.msg))
     if not isinstance(value, dict):
         start = len(text) - len(text.lstrip())
         _refuse(text, start, 'arguments are a JSON object, such as {"limit": 10}')
@@ -99,10 +100,8 @@ def _check_tokens(text: str) -> None:
                 del keys[-1:]
             case "number":
                 _check_number(text, token)
-            case "word":
-                _check_word(text, token)
-            case "quote":
-                _refuse(text, start, "JSON wants double quotes, not single ones")
+            case "constant":
+                _refuse(text, start, f"{token[0]} is not JSON")
             case _:
                 _check_string(text, token)
                 if token["key"] and keys:
@@ -125,12 +124,6 @@ def _check_number(text: str, token: re.Match[str]) -> None:
             _refuse(text, token.start(), f"an integer has more than {MAX_DIGITS:,} digits")
     elif math.isinf(float(number)):
         _refuse(text, token.start(), "a number is too large")
-
-
-def _check_word(text: str, token: re.Match[str]) -> None:
-    word = token["word"]
-    if word not in {"true", "false", "null"}:
-        _refuse(text, token.start(), _WORDS.get(word, f"{word[:80]} is not JSON"))
 
 
 def _check_string(text: str, token: re.Match[str]) -> None:

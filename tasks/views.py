@@ -111,7 +111,7 @@ def run_log(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
 def run_log_raw(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
     """Hand out the whole log of a run as text."""
     run = _visible_run(request, pk)
-    return log_response(run, file_name=f"run-{run.pk}.log")
+    return log_response(request, run, file_name=f"run-{run.pk}.log")
 
 
 @require_POST

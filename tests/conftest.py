@@ -1,7 +1,6 @@
 """People, places and a quiet queue for every test."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,11 @@ def django_db_modify_db_settings() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fast_and_apart(settings: Any) -> None:
+def _fast_and_apart(request: pytest.FixtureRequest, settings: Any) -> None:
     """Spare the slow password hash and the manifest of static files."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A real server checks the passwords of the browser tests, with the real hash.
+    if request.node.get_closest_marker("browser") is None:
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
@@ -90,7 +91,7 @@ def owner_client(owner: User) -> Client:
 
 
 @pytest.fixture(scope="session")
-def base() -> Iterator[Environment]:
+def base() -> Environment:
     """The base environment, really built, once for all tests."""
     root = settings.DATA_DIR / "environments"
     build(
@@ -106,4 +107,4 @@ def base() -> Iterator[Environment]:
             source_build_prefix=None,
         )
     )
-    yield base_environment(root, settings.BASE_REQUIREMENTS)
+    return base_environment(root, settings.BASE_REQUIREMENTS)

@@ -9,8 +9,10 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 DATA_DIR = tempfile.mkdtemp(prefix="wallaroo-test-")
+(Path(DATA_DIR) / "static").mkdir()  # Where `make run` collects static files.
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 
 for name in ("ALLOWED_HOSTS", "DEBUG", "PRODUCTION", "HOST", "PORT", "RUN_SLOTS", "CONN_MAX_AGE"):
@@ -23,4 +25,6 @@ os.environ |= {
     # The SDK's 63 packages are for the acceptance tests; a tiny base does for the rest.
     "BASE_REQUIREMENTS": "six",
     "STOP_GRACE_SECONDS": "1",
+    # Playwright's plain interface keeps an event loop in the thread of the tests.
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
 }

@@ -188,7 +188,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-SILENCED_SYSTEM_CHECKS = ["security.W008"]  # SECURE_SSL_REDIRECT: see above.
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # Sub-domains and the preload list are the owner's of the domain to decide.
+    "security.W021",
+    "security.W008",  # SECURE_SSL_REDIRECT: see above.
+]
 
 # -- Uploads ---------------------------------------------------------------------------
 

@@ -3,12 +3,13 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -17,8 +18,11 @@ from django.db import connection
 
 from orchestrations.environments import Environment
 from wallaroo_ui.executions.models import Execution
+from wallaroo_ui.executions.services import supervisor_program
 
 PATIENCE_SECONDS = 60
+
+ExecutionT = TypeVar("ExecutionT", bound=Execution)
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -31,7 +35,7 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENC
     pytest.fail(f"waited {seconds} s in vain for: {what}")
 
 
-def finished(execution: Execution, seconds: float = PATIENCE_SECONDS) -> Execution:
+def finished(execution: ExecutionT, seconds: float = PATIENCE_SECONDS) -> ExecutionT:
     """Wait for an execution's verdict."""
 
     def look() -> bool:
@@ -49,6 +53,7 @@ class Processes:
         self.port = free_port()
         self.variables = {"PORT": str(self.port), "DATABASE_URL": database_url(), **variables}
         self.running: list[psutil.Popen] = []
+        self.held: list[socket.socket] = []
 
     @property
     def url(self) -> str:
@@ -72,9 +77,11 @@ class Processes:
     def end(self) -> None:
         for process in self.running:
             end_tree(process)
+        for each in self.held:
+            each.close()
 
 
-def end_tree(process: psutil.Popen) -> None:
+def end_tree(process: psutil.Process) -> None:
     """Kill a process and what it started."""
     try:
         tree = [*process.children(recursive=True), process]
@@ -114,20 +121,30 @@ def database_url() -> str:
 
 def supervisors() -> list[psutil.Process]:
     """Return the supervisors of this test run that live."""
-    mark = str(settings.DATA_DIR)
+    program = str(supervisor_program())
     found = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
         except psutil.Error:
             continue
-        if any(part.endswith("supervisor.py") for part in command) and mark in " ".join(command):
+        if program in command:
             found.append(process)
     return found
 
 
+@pytest.fixture(scope="session")
+def static_files() -> None:
+    """Collect the static files, as `make run` does before it starts a server."""
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"],
+        cwd=settings.BASE_DIR,
+        check=True,
+    )
+
+
 @pytest.fixture
-def processes(transactional_db: None, base: Environment) -> Iterator[Processes]:
+def processes(transactional_db: None, base: Environment, static_files: None) -> Iterator[Processes]:
     """The server's processes, started by the test as it needs them."""
     processes = Processes()
     yield processes

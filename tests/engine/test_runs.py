@@ -1,6 +1,8 @@
 """Runs from the queue to their verdict, through the real cluster, supervisor and agent."""
 
 import json
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from wallaroo_ui.executions.models import Status
 pytestmark = pytest.mark.engine
 
 
-def run_script(script: str, *, timeout: int = 60, **options: object) -> TaskRun:
+def run_script(script: str, *, timeout: int = 60, **options: Any) -> TaskRun:
     orchestration = make_orchestration(script=script, **options)
     task = services.create_task(
         orchestration=orchestration,
@@ -38,7 +40,7 @@ def test_a_script_that_ends_well_is_a_success_with_its_whole_log(engine: Process
     assert log_text(run)[1:4] == ["line 0", "line 1", "line 2"]
     assert log_text(run)[-1].startswith("WALLAROO: success")
     assert run.exit_code == 0
-    assert run.peak_memory_bytes > 0
+    assert run.peak_memory_bytes
     assert run.log_tail.splitlines()[-2] == "line 2"
     assert not run.spool.home.exists()
 
@@ -144,11 +146,10 @@ def test_runs_wait_in_order_for_a_slot(processes: Processes) -> None:
     for run in runs:
         finished(run)
 
-    starts = [run.started_at for run in runs]
-    assert starts == sorted(starts)
-    assert all(
-        later.started_at >= earlier.ended_at for earlier, later in zip(runs, runs[1:], strict=False)
-    )
+    for earlier, later in pairwise(runs):
+        assert later.started_at is not None
+        assert earlier.ended_at is not None
+        assert later.started_at >= earlier.ended_at
 
 
 def test_a_queued_run_is_found_without_its_message(engine: Processes) -> None:

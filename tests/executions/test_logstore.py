@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wallaroo_ui.executions import logstore, supervisor
-from wallaroo_ui.executions.logstore import WINDOW_BYTES, LogWindow, read_after, read_tail
+from wallaroo_ui.executions.logstore import WINDOW_BYTES, LogSize, LogWindow, read_after, read_tail
 from wallaroo_ui.executions.spool import Spool
 
 STAMP = b"2026-03-01T12:00:00.123456789Z"
@@ -104,7 +104,6 @@ def test_what_is_no_line_of_a_log_is_passed_over(spool: Spool) -> None:
 def test_the_tail_of_a_log_that_is_not_there_is_empty(spool: Spool) -> None:
     assert read_tail(spool) == LogWindow()
     assert read_after(spool, 1000) == LogWindow()
-    assert list(logstore.stream_text(spool)) == []
     assert logstore.tail_text(spool) == ""
 
 
@@ -175,10 +174,14 @@ def test_the_tail_as_text_is_bounded_in_bytes(spool: Spool, log: supervisor.Log)
     assert text.endswith("éé\nend")
 
 
-def test_the_whole_log_is_streamed_as_it_is_kept(spool: Spool, log: supervisor.Log) -> None:
-    log.feed(b"stdout", b"\xff\n" * 100_000)
+def test_a_log_is_measured_in_whole_lines(spool: Spool, log: supervisor.Log) -> None:
+    assert logstore.measure(spool) == LogSize(lines=0, bytes=0)
+    write(log, *(f"line {number}" for number in range(2500)))
+    whole = spool.log.stat().st_size
+    with spool.log.open("ab") as file:
+        file.write(b"2026-03-01T12:00:00.000000000Z stdout F half a li")
 
-    assert b"".join(logstore.stream_text(spool)) == spool.log.read_bytes()
+    assert logstore.measure(spool) == LogSize(lines=2500, bytes=whole)
 
 
 # -- What came since -------------------------------------------------------------------

@@ -470,7 +470,7 @@ time.sleep(600)
     assert limit <= verdict.log_bytes < limit + 200_000
     # The long line counts once, however many parts it has.
     dropped = 500_001 - len(kept)
-    assert f"; {dropped} lines were over the log's limit and are not kept" in run.last_line()
+    assert f" {dropped} lines were over the log's limit and are not kept" in run.last_line()
 
 
 def test_notes_open_the_log_line_by_line(supervisors: Supervisors) -> None:

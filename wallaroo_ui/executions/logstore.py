@@ -1,4 +1,4 @@
-"""Reading logs: the tail, what came since, a window, everything.
+"""Reading logs: the tail, what came since, a window.
 
 The one place that knows where a log lives: today, in the file that the supervisor
 writes. Every read costs the size of its answer, not the size of the log.
@@ -32,6 +32,14 @@ class LogLine:
     stream: str
     is_partial: bool
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSize:
+    """How long a log is."""
+
+    lines: int
+    bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,15 +96,15 @@ def read_after(spool: Spool, offset: int, *, lines: int = WINDOW_LINES) -> LogWi
     return LogWindow(lines=tuple(_parse(data, first)), skipped=skipped, end_offset=end)
 
 
-def stream_text(spool: Spool) -> Iterator[bytes]:
-    """Yield the whole log, piece by piece, as it is kept."""
+def measure(spool: Spool) -> LogSize:
+    """Return how much there is, by now, of a log that may still grow."""
     try:
         file = spool.log.open("rb")
     except FileNotFoundError:
-        return
+        return LogSize(lines=0, bytes=0)
     with file:
-        while block := file.read(BLOCK_BYTES):
-            yield block
+        end = _end_of_last_line(file)
+        return LogSize(lines=_line_number_at(spool, file, end) - 1, bytes=end)
 
 
 def tail_text(spool: Spool, *, lines: int = 20, most_bytes: int = 4096) -> str:

@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from wallaroo_ui.executions.logstore import LogSize, measure
 from wallaroo_ui.executions.spool import Spool, Verdict
 
 
@@ -168,6 +169,13 @@ class Execution(models.Model):
         if self.started_at is None:
             return None
         return (self.ended_at or timezone.now()) - self.started_at
+
+    @property
+    def log_size(self) -> LogSize:
+        """Return how long the log is: as recorded at the end, until then as it grows."""
+        if self.is_finished:
+            return LogSize(lines=self.log_lines, bytes=self.log_bytes)
+        return measure(self.spool)
 
     # -- Changes of status. Each is one conditional update and tells whether it won. ----
 

@@ -1,7 +1,10 @@
 """What happens to executions: claimed, launched, followed, ended."""
 
+import functools
+import hashlib
 import logging
 import os
+import py_compile
 import signal
 import subprocess
 import sys
@@ -22,7 +25,6 @@ from wallaroo_ui.executions.spool import Started, Verdict
 
 logger = logging.getLogger(__name__)
 
-SUPERVISOR = Path(__file__).parent / "supervisor.py"
 # How long a claimed execution may go without a supervisor before it counts as lost.
 LAUNCH_SECONDS = 30
 
@@ -95,23 +97,42 @@ def claim_oldest(
     return None
 
 
+@functools.cache
+def supervisor_program() -> Path:
+    """Return the supervisor, compiled: reading its source would double its start-up time."""
+    source = Path(supervisor.__file__)
+    version = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+    compiled = Path(settings.DATA_DIR) / "supervisor" / f"{version}-{sys.version_info.minor}.pyc"
+    if not compiled.exists():
+        # Written aside and renamed, so a half-written one is never started.
+        py_compile.compile(str(source), cfile=str(compiled), doraise=True)
+    return compiled
+
+
 def launch(execution: Execution, plan: LaunchPlan) -> None:
     """Start the supervisor of a claimed execution, whose spool is ready, and let go of it."""
     directory = execution.spool.directory
     with (directory / "supervisor.err").open("wb") as errors:
-        subprocess.Popen(
-            supervisor_command(directory, plan),
+        subprocess.run(
+            supervisor_command(directory, plan, detached=True),
             env=dict(plan.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
             start_new_session=True,
             cwd="/",
+            check=True,
         )
 
 
-def supervisor_command(directory: Path, plan: LaunchPlan) -> list[str]:
-    """Return the command line of the supervisor that carries out a plan."""
+def supervisor_command(directory: Path, plan: LaunchPlan, *, detached: bool = False) -> list[str]:
+    """Return the command line of the supervisor that carries out a plan.
+
+    Args:
+        directory: the spool.
+        plan: what is to be started.
+        detached: whether it becomes nobody's child and returns at once.
+    """
     options = {
         "sandboxed": "1" if plan.sandboxed else "0",
         "timeout": "" if plan.timeout_seconds is None else str(plan.timeout_seconds),
@@ -119,8 +140,9 @@ def supervisor_command(directory: Path, plan: LaunchPlan) -> list[str]:
         "log_limit": str(settings.RUN_LOG_MAX_BYTES),
         "doorbells": str(doorbell.doorbells("agent")),
         "cwd": str(plan.cwd),
+        "detach": "1" if detached else "0",
     }
-    command = [sys.executable, "-I", "-S", str(SUPERVISOR), str(directory)]
+    command = [sys.executable, "-I", "-S", str(supervisor_program()), str(directory)]
     command += [f"{name}={value}" for name, value in options.items()]
     command += [f"note={note}" for note in plan.notes]
     return [*command, "--", *plan.command]

@@ -1,7 +1,7 @@
 """The supervisor: starts one command, keeps its log, enforces its end, writes the verdict.
 
     python -I -S supervisor.py SPOOL sandboxed=1 timeout=900 grace=3 log_limit=4294967296 \
-        doorbells=DIR cwd=DIR [note=TEXT ...] -- COMMAND [ARGUMENT ...]
+        doorbells=DIR cwd=DIR [detach=1] [note=TEXT ...] -- COMMAND [ARGUMENT ...]
 
 One supervisor lives for each execution, in a session of its own. Web, cluster, agent
 and database may all restart under it, and nothing of the execution is lost. It is a
@@ -153,6 +153,9 @@ def main(arguments: list[str]) -> int:
     split = arguments.index("--")
     spool, command = arguments[1], arguments[split + 1 :]
     options = [option.partition("=")[::2] for option in arguments[2:split]]
+    # A child of nobody's: whoever kills the cluster with all its children spares the run.
+    if ("detach", "1") in options and os.fork():
+        return 0
 
     lock = os.open(f"{spool}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -268,15 +271,14 @@ class Execution:
         self.conclude()
 
     def _tell_start(self) -> None:
-        """Let the server know that the command was started, and as which process."""
-        self._write_json(
+        """Let the server know that the command was started, and as which process.
+
+        Not before: the agent's answer would compete with the command for its first moment.
+        """
+        self._replace(
             STARTED,
-            {
-                "started_at": self.started_at,
-                "supervisor_pid": os.getpid(),
-                "child_pid": self.child,
-                "child_born": born(self.child),
-            },
+            b'{"started_at": %.6f, "supervisor_pid": %d, "child_pid": %d, "child_born": "%s"}'
+            % (self.started_at, os.getpid(), self.child, born(self.child).encode()),
         )
         ring(self.doorbells)
 
@@ -500,15 +502,14 @@ class Execution:
         else:
             status, reason = "failure", f"Ended with exit status {code}."
         took = time.monotonic() - self.started_clock
-        words = f"{status} after {took:.3f} s, exit status {code}"
+        words = f"{status} after {took:.3f} s. {reason or 'Exit status 0.'}"
         if self.log.dropped:
-            words += f"; {self.log.dropped} lines were over the log's limit and are not kept"
+            words += f" {self.log.dropped} lines were over the log's limit and are not kept."
         try:
-            self.log.note(f"{words}. {reason}".strip())
+            self.log.note(words)
         except LogFull:
             pass
-        self._write_json(
-            VERDICT,
+        self._write_verdict(
             {
                 "status": status,
                 "reason": reason,
@@ -524,18 +525,26 @@ class Execution:
         )
         ring(self.doorbells)
 
-    def _write_json(self, name: str, content: dict[str, object]) -> None:
-        """Replace a file of the spool in one step, in reserved room if the disk is full."""
+    def _write_verdict(self, content: dict[str, object]) -> None:
+        """Write the verdict into room reserved at the start: it fits on a full disk too."""
         import json
 
-        data = json.dumps(content).encode()
-        draft = f"{self.spool}/{RESERVE if name == VERDICT else name + '.draft'}"
-        # The reserve is overwritten in place, blanks to its end, so it needs no new blocks.
-        padded = data.ljust(RESERVE_BYTES) if name == VERDICT else data
+        reserve = f"{self.spool}/{RESERVE}"
+        descriptor = os.open(reserve, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            # Blanks to the reserve's end: overwriting in place needs no new blocks.
+            _write_all(descriptor, json.dumps(content).encode().ljust(RESERVE_BYTES))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(reserve, f"{self.spool}/{VERDICT}")
+
+    def _replace(self, name: str, data: bytes) -> None:
+        """Give a file of the spool new content in one step."""
+        draft = f"{self.spool}/{name}.draft"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            _write_all(descriptor, padded)
-            os.fsync(descriptor)
+            _write_all(descriptor, data)
         finally:
             os.close(descriptor)
         os.replace(draft, f"{self.spool}/{name}")

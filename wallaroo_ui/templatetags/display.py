@@ -17,7 +17,8 @@ ICONS: Final[dict[str, str]] = {
     "archive": '<path d="M2.5 5.5h11v7a1 1 0 0 1-1 1h-9a1 1 0 0 1-1-1z"/>'
     '<path d="M2 2.5h12v3H2zM6.5 8.5h3"/>',
     "bolt": '<path d="M9 1.75 3.5 9H8l-1 5.25L12.5 7H8z"/>',
-    "box": '<path d="M8 1.75 13.5 5v6L8 14.25 2.5 11V5z"/><path d="M2.5 5 8 8.25 13.5 5M8 8.25v6"/>',
+    "box": '<path d="M8 1.75 13.5 5v6L8 14.25 2.5 11V5z"/>'
+    '<path d="M2.5 5 8 8.25 13.5 5M8 8.25v6"/>',
     "check": '<path d="m3 8.5 3.25 3.25L13 4.75"/>',
     "check-circle": '<circle cx="8" cy="8" r="6.25"/><path d="m5.25 8.25 2 2 3.5-4.25"/>',
     "chevron": '<path d="m4 6 4 4 4-4"/>',
@@ -32,8 +33,8 @@ ICONS: Final[dict[str, str]] = {
     "download": '<path d="M8 2.25v8M4.75 7.25 8 10.5l3.25-3.25M2.5 13.5h11"/>',
     "external": '<path d="M9.5 2.5h4v4M13.5 2.5l-6 6"/>'
     '<path d="M6.5 3.5H4A1.5 1.5 0 0 0 2.5 5v7A1.5 1.5 0 0 0 4 13.5h7a1.5 1.5 0 0 0 1.5-1.5V9.5"/>',
-    "infinity": '<path d="M8 8C6.7 6 5.6 5 4.3 5a3 3 0 0 0 0 6C5.6 11 6.7 10 8 8s2.4-3 3.7-3a3 3 0 0 1'
-    ' 0 6C10.4 11 9.3 10 8 8z"/>',
+    "infinity": '<path d="M8 8C6.7 6 5.6 5 4.3 5a3 3 0 0 0 0 6C5.6 11 6.7 10 8 8'
+    's2.4-3 3.7-3a3 3 0 0 1 0 6C10.4 11 9.3 10 8 8z"/>',
     "person": '<circle cx="8" cy="5.25" r="2.75"/><path d="M2.75 13.75a5.25 5.25 0 0 1 10.5 0"/>',
     "plus": '<path d="M8 3v10M3 8h10"/>',
     "question": '<circle cx="8" cy="8" r="6.25"/>'
@@ -41,7 +42,8 @@ ICONS: Final[dict[str, str]] = {
     "repeat": '<path d="M13.25 8A5.25 5.25 0 1 1 11.4 4l1.85 1.6"/><path d="M13.25 2.25V5.6H9.9"/>',
     "ring": '<circle cx="8" cy="8" r="4.25"/>',
     "search": '<circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3.25 3.25"/>',
-    "spinner": '<circle cx="8" cy="8" r="6.25" opacity=".25"/><path d="M8 1.75A6.25 6.25 0 0 1 14.25 8"/>',
+    "spinner": '<circle cx="8" cy="8" r="6.25" opacity=".25"/>'
+    '<path d="M8 1.75A6.25 6.25 0 0 1 14.25 8"/>',
     "stop": '<circle cx="8" cy="8" r="6.25"/>'
     '<rect x="5.75" y="5.75" width="4.5" height="4.5" rx=".5" fill="currentColor" stroke="none"/>',
     "timer": '<circle cx="8" cy="9" r="5.25"/><path d="M6.25 1.25h3.5M8 6v3M12 4l1-1"/>',

@@ -1,3 +1,4 @@
+import warnings
 from argparse import ArgumentParser
 from typing import Any
 
@@ -23,6 +24,9 @@ class Command(BaseCommand):
         """Run until SIGTERM or SIGINT."""
         if die_with_parent:
             processes.die_with_parent()
+        # Static files, which whitenoise reads as a whole. They are small; whatever may be
+        # large goes through wallaroo_ui.streaming.
+        warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume")
         uvicorn.run(
             "wallaroo_ui.asgi:application",
             host=settings.HOST,

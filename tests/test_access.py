@@ -1,0 +1,184 @@
+"""Who may open what: every URL, for everybody.
+
+A URL of the project without a row in the table fails the last test.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from orchestrations.models import Orchestration, Packaging
+from tasks.models import TaskRun
+from tests.factories import make_run, make_task
+from wallaroo_ui.accounts.models import User
+from wallaroo_ui.executions.models import Status
+from wallaroo_ui.workspaces.models import Workspace
+
+ACTORS = ("anonymous", "stranger", "viewer", "collaborator", "owner", "admin")
+LOGIN = "to login"
+
+# What each actor gets, in the order of ACTORS.
+EVERYBODY = (200,) * 6
+MEMBERS_LOOK = (LOGIN, 404, 200, 200, 200, 200)
+MEMBERS_CHANGE_PAGE = (LOGIN, 404, 403, 200, 200, 200)
+MEMBERS_CHANGE = (LOGIN, 404, 403, 302, 302, 302)
+LOGGED_IN = (LOGIN, 200, 200, 200, 200, 200)
+
+
+@dataclass
+class World:
+    """One of everything."""
+
+    workspace: Workspace
+    orchestration: Orchestration
+    packaging: Packaging
+    run: TaskRun
+
+
+@dataclass(frozen=True)
+class Row:
+    """One URL by one method, and what each actor gets."""
+
+    name: str
+    expected: tuple[object, ...]
+    arguments: Callable[[World], list[Any]] = lambda world: []
+    method: str = "get"
+    data: tuple[tuple[str, str], ...] = ()
+
+
+def of_workspace(world: World) -> list[Any]:
+    return [world.workspace.pk]
+
+
+def of_orchestration(world: World) -> list[Any]:
+    return [world.orchestration.pk]
+
+
+def of_packaging(world: World) -> list[Any]:
+    return [world.packaging.pk]
+
+
+def of_run(world: World) -> list[Any]:
+    return [world.run.pk]
+
+
+ROWS = [
+    Row("home", (LOGIN, 302, 302, 302, 302, 302)),
+    Row("healthz", EVERYBODY),
+    Row("readyz", (503,) * 6),  # No node reports in this test.
+    Row("accounts:login", (200, 302, 302, 302, 302, 302)),
+    Row("accounts:logout", (302,) * 6, method="post"),
+    Row("accounts:password-change", LOGGED_IN),
+    Row("accounts:password-change", LOGGED_IN, method="post"),
+    Row("accounts:password-changed", LOGGED_IN),
+    Row("workspaces:list", LOGGED_IN),
+    Row("orchestrations:list", MEMBERS_LOOK, of_workspace),
+    Row("orchestrations:upload", MEMBERS_CHANGE_PAGE, of_workspace),
+    Row("orchestrations:upload", (LOGIN, 404, 403, 422, 422, 422), of_workspace, "post"),
+    Row("orchestrations:detail", MEMBERS_LOOK, of_orchestration),
+    Row("orchestrations:packaging", MEMBERS_LOOK, of_orchestration),
+    Row("orchestrations:activity", MEMBERS_LOOK, of_orchestration),
+    Row("orchestrations:download", MEMBERS_LOOK, of_orchestration),
+    Row("orchestrations:package", MEMBERS_CHANGE, of_orchestration, "post"),
+    Row("orchestrations:stop-packaging", MEMBERS_CHANGE, of_orchestration, "post"),
+    Row("orchestrations:packaging-log", MEMBERS_LOOK, of_packaging),
+    Row("tasks:create", MEMBERS_CHANGE_PAGE, of_orchestration),
+    Row(
+        "tasks:create",
+        MEMBERS_CHANGE,
+        of_orchestration,
+        "post",
+        (("name", "a"), ("kind", "once"), ("timeout", "60")),
+    ),
+    Row("tasks:run-detail", MEMBERS_LOOK, of_run),
+    Row("tasks:run-summary", MEMBERS_LOOK, of_run),
+    Row("tasks:run-log", MEMBERS_LOOK, of_run),
+    Row("tasks:run-log-raw", MEMBERS_LOOK, of_run),
+    Row("tasks:run-stop", MEMBERS_CHANGE, of_run, "post"),
+    Row("api:config", EVERYBODY),
+    Row("api:token", (400,) * 6, method="post"),  # Nobody's session is a grant.
+    Row("admin:index", (LOGIN, LOGIN, LOGIN, LOGIN, LOGIN, 200)),
+]
+
+
+@pytest.fixture
+def world(workspace: Workspace, orchestration: Orchestration, owner: User) -> World:
+    packaging = Packaging.objects.create(orchestration=orchestration)
+    run = make_run(make_task(orchestration, created_by=owner), status=Status.QUEUED)
+    return World(workspace, orchestration, packaging, run)
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.name}")
+def test_access(
+    row: Row,
+    actor: str,
+    world: World,
+    request: pytest.FixtureRequest,
+    stranger: User,
+    admin: User,
+    queued_jobs: list[str],
+) -> None:
+    client = Client()
+    if actor != "anonymous":
+        client.force_login(request.getfixturevalue(actor))
+    url = reverse(row.name, args=row.arguments(world))
+
+    response: HttpResponse = getattr(client, row.method)(url, dict(row.data))
+
+    expected = row.expected[ACTORS.index(actor)]
+    if expected == LOGIN:
+        assert response.status_code == 302
+        assert "/login/" in response["Location"]
+    else:
+        assert response.status_code == expected
+        assert "/login/" not in response.headers.get("Location", "") or row.name.endswith("logout")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.name}")
+def test_every_action_wants_its_method(
+    row: Row, world: World, owner_client: Client, queued_jobs: list[str]
+) -> None:
+    methods = {each.method for each in ROWS if each.name == row.name}
+    url = reverse(row.name, args=row.arguments(world))
+
+    for method in {"get", "post", "delete"} - methods:
+        assert getattr(owner_client, method)(url).status_code in {302, 405}
+
+
+def test_every_form_is_protected_against_other_sites(
+    world: World, owner: User, queued_jobs: list[str]
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner)
+
+    for row in ROWS:
+        if row.method == "post" and row.name != "api:token":
+            response = client.post(reverse(row.name, args=row.arguments(world)))
+            assert response.status_code == 403, row.name
+
+
+def test_every_url_has_a_row() -> None:
+    names = {row.name for row in ROWS}
+
+    missing = [name for name in url_names(get_resolver()) if name not in names]
+
+    assert not missing, f"add a row to ROWS for: {', '.join(missing)}"
+
+
+def url_names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
+    """Yield the name of each URL; the admin's many count as its index."""
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLPattern):
+            yield f"{prefix}{entry.name}"
+        elif entry.namespace == "admin":
+            yield "admin:index"
+        else:
+            yield from url_names(
+                entry, f"{prefix}{entry.namespace}:" if entry.namespace else prefix
+            )

@@ -1,0 +1,86 @@
+"""Django admin: every model is there, and history is not edited."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from orchestrations.models import Packaging
+from tests.factories import make_node, make_orchestration, make_run, make_task
+from wallaroo_ui.accounts.models import User
+from wallaroo_ui.executions.models import Status
+
+OURS = [
+    model
+    for model in admin.site._registry
+    if model.__module__.split(".")[0] in {"wallaroo_ui", "orchestrations", "tasks"}
+]
+HISTORY = {"node", "orchestration", "packaging", "task", "taskrun"}
+
+
+@pytest.fixture
+def admin_site(admin: User) -> Client:
+    client = Client()
+    client.force_login(admin)
+    return client
+
+
+@pytest.fixture
+def one_of_each(db: None) -> None:
+    orchestration = make_orchestration()
+    make_run(make_task(orchestration), node=make_node())
+    Packaging.objects.create(orchestration=orchestration)
+
+
+def test_every_model_is_in_the_admin() -> None:
+    assert {model._meta.model_name for model in OURS} == HISTORY | {
+        "user",
+        "workspace",
+        "membership",
+    }
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.model_name)
+def test_each_can_be_listed_searched_and_opened(
+    model: Any, admin_site: Client, one_of_each: None
+) -> None:
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    assert admin_site.get(reverse(f"{name}_changelist"), {"q": "a"}).status_code == 200
+    thing = model.objects.first()
+    assert admin_site.get(reverse(f"{name}_change", args=[thing.pk])).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "model", [m for m in OURS if m._meta.model_name in HISTORY], ids=lambda m: m._meta.model_name
+)
+def test_history_is_neither_added_nor_edited_nor_deleted(
+    model: Any, admin_site: Client, one_of_each: None
+) -> None:
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    thing = model.objects.first()
+    assert admin_site.get(reverse(f"{name}_add")).status_code == 403
+    assert admin_site.post(reverse(f"{name}_change", args=[thing.pk]), {}).status_code == 403
+    assert admin_site.post(reverse(f"{name}_delete", args=[thing.pk]), {}).status_code == 403
+
+
+def test_runs_are_stopped_from_the_list(admin_site: Client, queued_jobs: list[str]) -> None:
+    run = make_run()
+    admin_site.post(
+        reverse("admin:tasks_taskrun_changelist"),
+        {"action": "stop", "_selected_action": [str(run.pk)]},
+    )
+    run.refresh_from_db()
+    assert run.status == Status.KILLED
+
+
+def test_orchestrations_are_packaged_again_from_the_list(
+    admin_site: Client, queued_jobs: list[str]
+) -> None:
+    orchestration = make_orchestration()
+    admin_site.post(
+        reverse("admin:orchestrations_orchestration_changelist"),
+        {"action": "package_again", "_selected_action": [str(orchestration.pk)]},
+    )
+    assert orchestration.packagings.get().status == Status.QUEUED

@@ -1,0 +1,58 @@
+"""Settings from the environment: right values in, wrong values loudly out."""
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from wallaroo_ui import env
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("ON", True), ("0", False), ("no", False), ("", True)]
+)
+def test_truth_values(text: str, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLAG", text)
+    assert env.env_bool("FLAG", default=True) is value
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "words"),
+    [
+        (lambda: env.env_bool("X", default=True), "maybe", "true or false"),
+        (lambda: env.env_int("X", 1), "many", "whole number"),
+        (lambda: env.env_int("X", 1, least=1), "0", "at least 1"),
+        (lambda: env.env_choice("X", "a", ("a", "b")), "c", "none of: a, b"),
+        (lambda: env.env_secret("X", kept_in=None), "", "must be set in production"),
+    ],
+)
+def test_a_bad_value_stops_the_start_and_names_the_variable(
+    read: object, text: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("X", text)
+    with pytest.raises(ImproperlyConfigured, match=words) as error:
+        read()  # type: ignore[operator]
+    assert "X" in str(error.value)
+
+
+def test_a_secret_comes_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from the file\n")
+    monkeypatch.setenv("X_FILE", str(tmp_path / "secret"))
+    assert env.env_secret("X", kept_in=None) == "from the file"
+
+
+def test_a_secret_file_that_cannot_be_read_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("X_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(ImproperlyConfigured, match="X_FILE"):
+        env.env_secret("X", kept_in=None)
+
+
+def test_a_made_secret_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "secret"
+    first = env.env_secret("X", kept_in=path)
+
+    assert env.env_secret("X", kept_in=path) == first
+    assert len(first) > 40
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,73 @@
+"""Workspaces: the default one, roles, and who sees which."""
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.test import Client
+
+from tests.factories import make_user, make_workspace
+from wallaroo_ui.accounts.models import User
+from wallaroo_ui.workspaces import access
+from wallaroo_ui.workspaces.models import Role, Workspace
+from wallaroo_ui.workspaces.services import create_workspace, ensure_default_workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def test_everybody_gets_a_default_workspace_named_as_the_sdk_names_it() -> None:
+    user = make_user("ann")
+
+    workspace = ensure_default_workspace(user)
+
+    assert workspace.name == "ann@example.com - Default Workspace"
+    assert workspace.role_of(user) == Role.OWNER
+    assert Workspace.objects.count() == 1
+    assert ensure_default_workspace(user) == workspace
+
+
+def test_home_is_the_default_workspace(client: Client) -> None:
+    user = make_user("ann")
+    client.force_login(user)
+    assert client.get("/").headers["Location"] == user.default_workspace.get_absolute_url()
+
+
+def test_the_maker_of_a_workspace_owns_it(owner: User) -> None:
+    assert create_workspace(name="new", owner=owner).role_of(owner) == Role.OWNER
+
+
+def test_members_see_their_workspaces_and_admins_all(
+    workspace: Workspace, viewer: User, stranger: User, admin: User
+) -> None:
+    assert workspace in Workspace.objects.visible_to(viewer)
+    assert workspace not in Workspace.objects.visible_to(stranger)
+    assert workspace in Workspace.objects.visible_to(admin)
+    assert not Workspace.objects.visible_to(AnonymousUser()).exists()
+
+
+def test_strangers_get_404(workspace: Workspace, stranger: User) -> None:
+    with pytest.raises(Http404):
+        access.visible_or_404(Workspace.objects.all(), stranger, pk=workspace.pk)
+
+
+@pytest.mark.parametrize(("role", "allowed"), [("viewer", False), ("collaborator", True)])
+def test_viewers_change_nothing(
+    role: str, allowed: bool, workspace: Workspace, request: pytest.FixtureRequest
+) -> None:
+    user = request.getfixturevalue(role)
+    assert access.may_change(workspace, user) is allowed
+    if not allowed:
+        with pytest.raises(PermissionDenied, match="not change it"):
+            access.require_change(workspace, user)
+
+
+def test_an_inactive_admin_is_no_admin() -> None:
+    admin = make_user(is_superuser=True, is_active=False)
+    assert make_workspace().role_of(admin) is None
+
+
+def test_the_chooser_counts_members_and_workloads(workspace: Workspace, owner: User) -> None:
+    client = Client()
+    client.force_login(owner)
+    listed = client.get("/workspaces/").context["workspaces"]
+    assert {each.name: each.member_count for each in listed}["team"] == 3
