@@ -504,7 +504,7 @@ def test_a_launch_starts_a_supervisor_and_lets_go_of_it(node: Node, settings: An
         environment={"LANG": "C.UTF-8"},
         cwd=run.spool.home,
         sandboxed=False,
-        timeout_seconds=1,
+        timeout_seconds=2,
         notes=["first line"],
     )
 

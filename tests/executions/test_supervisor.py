@@ -110,13 +110,13 @@ signal.signal(signal.SIGTERM, lambda *_: (print("cleaned up"), sys.exit(0)))
 print("on"); time.sleep(600)
 """
     run = supervisors.start(
-        python(script), sandboxed=sandboxed, timeout_seconds=1, grace_seconds=60
+        python(script), sandboxed=sandboxed, timeout_seconds=2, grace_seconds=60
     )
 
     verdict = run.verdict()
 
     assert verdict.status == "timed_out"
-    assert verdict.reason == "Stopped after its timeout of 1 s."
+    assert verdict.reason == "Stopped after its timeout of 2 s."
     assert run.texts() == ["on", "cleaned up"]
 
 
