@@ -25,9 +25,18 @@ class Keeper:
         self.node = node
 
     def step(self, *, at: datetime) -> None:
-        """Take in everything that has happened until now."""
+        """Take in everything that has happened until now.
+
+        Raises:
+            DatabaseError: the database is away; nothing is lost, the next step goes on.
+        """
         for execution in self.held():
-            executions.follow(execution, at=at)
+            try:
+                executions.follow(execution, at=at)
+            except DatabaseError:
+                raise
+            except Exception:  # What is wrong with one must not keep the others waiting.
+                logger.exception("execution cannot be followed", extra=execution.log_context())
 
     def held(self) -> list[Execution]:
         """Return what takes up a slot of this node."""

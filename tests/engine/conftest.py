@@ -18,7 +18,6 @@ from django.db import connection
 
 from orchestrations.environments import Environment
 from wallaroo_ui.executions.models import Execution
-from wallaroo_ui.executions.services import supervisor_program
 
 PATIENCE_SECONDS = 60
 
@@ -121,14 +120,14 @@ def database_url() -> str:
 
 def supervisors() -> list[psutil.Process]:
     """Return the supervisors of this test run that live."""
-    program = str(supervisor_program())
+    runs = str(settings.DATA_DIR / "runs")
     found = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
         except psutil.Error:
             continue
-        if program in command:
+        if command[1:3] == ["-I", "-S"] and command[4].startswith(runs):
             found.append(process)
     return found
 

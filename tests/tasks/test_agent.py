@@ -1,0 +1,116 @@
+"""The agent, step by step; the loop itself is the engine tests' matter."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+
+from orchestrations.models import Packaging
+from tasks.agent.agent import Agent
+from tasks.agent.keeper import Keeper
+from tests.factories import NOON, make_node, make_orchestration, make_run, make_task
+from wallaroo_ui.executions import services as executions
+from wallaroo_ui.executions.models import Execution, Node, Status
+
+pytestmark = pytest.mark.django_db
+LATER = NOON + timedelta(minutes=5)
+RUNS, PACKAGINGS = "tasks.jobs.launch_runs", "orchestrations.jobs.launch_packagings"
+
+
+@pytest.fixture
+def node() -> Node:
+    return make_node(slots=1)
+
+
+def test_it_follows_what_its_node_holds_and_nothing_else(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[Execution] = []
+    monkeypatch.setattr(executions, "follow", lambda execution, at: followed.append(execution))
+    held = make_run(status=Status.RUNNING, node=node)
+    packaging = Packaging.objects.create(
+        orchestration=make_orchestration(), status=Status.STARTING, node=node
+    )
+    make_run(status=Status.RUNNING, node=make_node())
+    make_run(status=Status.SUCCESS, node=node)
+    make_run()
+
+    Keeper(node).step(at=NOON)
+
+    assert followed == [held, packaging]
+
+
+def test_one_that_cannot_be_followed_does_not_hold_up_the_others(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[Execution] = []
+
+    def follow(execution: Execution, at: Any) -> None:
+        followed.append(execution)
+        if len(followed) == 1:
+            raise ValueError("torn")
+
+    monkeypatch.setattr(executions, "follow", follow)
+    for _ in range(3):
+        make_run(status=Status.RUNNING, node=node)
+
+    Keeper(node).step(at=NOON)
+
+    assert len(followed) == 3
+
+
+def test_a_database_that_is_away_ends_the_step(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    def follow(execution: Execution, at: Any) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(executions, "follow", follow)
+    make_run(status=Status.RUNNING, node=node)
+
+    with pytest.raises(DatabaseError):
+        Keeper(node).step(at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("runs", "orchestration_status", "rings"),
+    [
+        ([Status.QUEUED], "ready", [RUNS]),
+        ([Status.QUEUED, Status.RUNNING], "ready", []),  # Its one slot is taken.
+        ([Status.RUNNING], "ready", []),
+        ([Status.QUEUED], "packaging", []),  # It waits for something else.
+    ],
+)
+def test_it_rings_again_for_a_run_that_waits_beside_a_free_slot(
+    runs: list[Status],
+    orchestration_status: str,
+    rings: list[str],
+    node: Node,
+    queued_jobs: list[str],
+) -> None:
+    orchestration = make_orchestration(status=orchestration_status)
+    for status in runs:
+        held = {} if status == Status.QUEUED else {"node": node}
+        make_run(make_task(orchestration), status=status, **held)
+
+    Keeper(node).sweep(at=NOON)  # Just queued: its own ring is still on its way.
+    assert queued_jobs == []
+    Keeper(node).sweep(at=LATER)
+    assert queued_jobs == rings
+
+
+def test_it_rings_again_for_a_packaging_too(node: Node, queued_jobs: list[str]) -> None:
+    Packaging.objects.create(orchestration=make_orchestration(), queued_at=NOON)
+    Keeper(node).sweep(at=LATER)
+    assert queued_jobs == [PACKAGINGS]
+
+
+def test_it_reports_now_and_then_and_has_the_cluster_report(
+    queued_jobs: list[str], settings: Any
+) -> None:
+    agent = Agent(ends_runs=False)
+    for seconds in (0, 1, 2, 5, 6):
+        agent.step(at=NOON + timedelta(seconds=seconds))
+
+    node = Node.objects.get(name=settings.NODE_NAME)
+    assert node.agent_seen_at == NOON + timedelta(seconds=5)
+    assert queued_jobs == ["tasks.jobs.report_cluster"] * 2
