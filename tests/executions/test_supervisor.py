@@ -157,7 +157,8 @@ time.sleep(600)
 
     wait_until(run.spool.verdict, "the verdict")
 
-    assert processes_with(token) == []
+    # The supervisor itself is on its way out.
+    assert set(processes_with(token)) <= {run.process.pid}
     assert run.verdict().status == "timed_out"
 
 
@@ -316,7 +317,8 @@ print("done")
 
     wait_until(run.spool.verdict, "the verdict")
 
-    assert processes_with(token) == []
+    # The supervisor itself is on its way out.
+    assert set(processes_with(token)) <= {run.process.pid}
     assert run.verdict().status == "success"
     assert run.texts() == ["daemon", "done"]
 
@@ -705,7 +707,9 @@ def test_no_signal_is_ignored_or_blocked_on_the_commands_behalf(
 
     run = supervisors.run(command, sandboxed=sandboxed)
 
-    assert [text.split()[1] for text in run.texts()] == ["0" * 16, "0" * 16]
+    # Signals 32 and 33 are the C library's own: no program can set them.
+    own = 0b11 << 31
+    assert [int(text.split()[1], 16) & ~own for text in run.texts()] == [0, 0]
 
 
 def test_a_pipe_that_closes_ends_its_writer(supervisors: Supervisors) -> None:

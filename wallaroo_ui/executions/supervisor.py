@@ -235,9 +235,9 @@ class Execution:
     def _become(self, command: list[str], out: int, err: int, complaint: int) -> None:
         """Turn the forked child into the command. Never returns."""
         try:
-            # What this program handles or Python ignores, the command gets as usual:
-            # `yes | head` ends by SIGPIPE.
-            for number in (_signal.SIGTERM, _signal.SIGPIPE, _signal.SIGXFSZ):
+            # What this program handles, Python ignores or an ancestor ignored, the command
+            # gets as usual: `yes | head` ends by SIGPIPE.
+            for number in _signal.valid_signals() - {_signal.SIGKILL, _signal.SIGSTOP}:
                 _signal.signal(number, _signal.SIG_DFL)
             os.setsid()
             null = os.open(os.devnull, os.O_RDONLY)
