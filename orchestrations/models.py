@@ -181,6 +181,10 @@ class PackagingQuerySet(ExecutionQuerySet):
         """Return those of the orchestrations that `user` may see."""
         return self.filter(orchestration__in=Orchestration.objects.visible_to(user))
 
+    def with_relations(self) -> Self:
+        """Fetch along what launching and following a packaging look at."""
+        return self.select_related("node", "orchestration")
+
 
 class Packaging(Execution):
     """One attempt at making an orchestration's environment."""

@@ -162,7 +162,7 @@ def _order(packaging: Packaging) -> Order:
         root=str(data / "environments"),
         cache=str(data / "cache" / "uv"),
         uv=str(Path(sys.prefix) / "bin" / "uv"),
-        python=str(sandbox.interpreter_home() / "bin" / f"python3.{sys.version_info.minor}"),
+        python=str(sandbox.interpreter()),
         builder=_builder(packaging),
         base_requirements=settings.BASE_REQUIREMENTS,
         requirements=orchestration.requirements,

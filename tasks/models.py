@@ -118,6 +118,10 @@ class TaskRunQuerySet(ExecutionQuerySet):
         """Return those of the tasks that `user` may see."""
         return self.filter(task__orchestration__in=Orchestration.objects.visible_to(user))
 
+    def with_relations(self) -> Self:
+        """Fetch along what launching, following and showing a run look at."""
+        return self.select_related("node", "task__created_by", "task__orchestration__workspace")
+
     def startable(self) -> Self:
         """Return those that may start: a run waits for its orchestration's packaging."""
         ready = Orchestration.Status.READY

@@ -126,6 +126,5 @@ def run_stop(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 
 
 def _visible_run(request: AuthenticatedRequest, pk: UUID) -> TaskRun:
-    runs = TaskRun.objects.select_related("node", "task__orchestration__workspace")
-    run: TaskRun = visible_or_404(runs, request.user, pk=pk)
+    run: TaskRun = visible_or_404(TaskRun.objects.with_relations(), request.user, pk=pk)
     return run

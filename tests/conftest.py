@@ -99,7 +99,7 @@ def base() -> Environment:
             root=str(root),
             cache=str(settings.DATA_DIR / "cache"),
             uv=str(Path(sys.prefix) / "bin" / "uv"),
-            python=str(sandbox.interpreter_home() / "bin" / f"python3.{sys.version_info.minor}"),
+            python=str(sandbox.interpreter()),
             builder="tests",
             base_requirements=settings.BASE_REQUIREMENTS,
             requirements=[],

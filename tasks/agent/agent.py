@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 DOORBELL = "agent"
 STEP_SECONDS = 1.0
+SWEEP_EVERY = timedelta(seconds=1)
 REPORT_EVERY = timedelta(seconds=5)
 ENDING_GRACE_SECONDS = 1.0
 ENDING_SECONDS = 3.5
@@ -30,6 +31,7 @@ class Agent:
         self.ends_runs = ends_runs
         self.stopping = False
         self.node: Node | None = None
+        self.swept_at: datetime | None = None
         self.reported_at: datetime | None = None
 
     def stop(self) -> None:
@@ -61,7 +63,9 @@ class Agent:
             )
         keeper = Keeper(self.node)
         keeper.step(at=at)
-        keeper.sweep(at=at)
+        if self.swept_at is None or at - self.swept_at >= SWEEP_EVERY:
+            keeper.sweep(at=at)
+            self.swept_at = at
         if self.reported_at is None or at - self.reported_at >= REPORT_EVERY:
             self.report(self.node, at=at)
 

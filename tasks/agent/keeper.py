@@ -41,8 +41,8 @@ class Keeper:
     def held(self) -> list[Execution]:
         """Return what takes up a slot of this node."""
         return [
-            *TaskRun.objects.held_by(self.node).select_related("node", "task"),
-            *Packaging.objects.held_by(self.node).select_related("node", "orchestration"),
+            *TaskRun.objects.held_by(self.node).with_relations(),
+            *Packaging.objects.held_by(self.node).with_relations(),
         ]
 
     def sweep(self, *, at: datetime) -> None:

@@ -96,6 +96,10 @@ class ExecutionQuerySet(models.QuerySet[Any]):
         """Return the latest first."""
         return self.order_by("-queued_at", "-pk")
 
+    def with_relations(self) -> Self:
+        """Fetch along what launching and following an execution look at."""
+        return self.select_related("node")
+
 
 class Execution(models.Model):
     """One supervised process and what became of it.

@@ -178,6 +178,11 @@ def interpreter_home() -> Path:
     return Path(sys.base_prefix).resolve()
 
 
+def interpreter() -> Path:
+    """Return that installation's interpreter; it starts faster than a virtual one's."""
+    return interpreter_home() / "bin" / f"python3.{sys.version_info.minor}"
+
+
 @functools.cache
 def probe() -> Sandbox:
     """Find out, once a process, what isolation works here.

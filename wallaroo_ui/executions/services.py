@@ -92,8 +92,8 @@ def claim_oldest(
     candidate: ExecutionT
     for candidate in kind.objects.startable()[:CANDIDATES]:
         if candidate.claim(node=node, at=at):
-            candidate.refresh_from_db()
-            return candidate
+            claimed: ExecutionT = kind.objects.with_relations().get(pk=candidate.pk)
+            return claimed
     return None
 
 
@@ -142,7 +142,7 @@ def supervisor_command(directory: Path, plan: LaunchPlan, *, detached: bool = Fa
         "cwd": str(plan.cwd),
         "detach": "1" if detached else "0",
     }
-    command = [sys.executable, "-I", "-S", str(supervisor_program()), str(directory)]
+    command = [str(sandbox.interpreter()), "-I", "-S", str(supervisor_program()), str(directory)]
     command += [f"{name}={value}" for name, value in options.items()]
     command += [f"note={note}" for note in plan.notes]
     return [*command, "--", *plan.command]
