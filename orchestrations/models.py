@@ -230,12 +230,6 @@ class Packaging(Execution):
             return verdict
         return replace(verdict, reason=json.loads(text).get("error", verdict.reason))
 
-    def on_finished(self) -> None:
-        """Bring the orchestration to the end that its packaging came to."""
-        from orchestrations import services
-
-        services.conclude_packaging(self)
-
     def log_context(self) -> dict[str, str]:
         """Return what a log line says of this packaging."""
         return {

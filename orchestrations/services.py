@@ -11,7 +11,6 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
-from django.dispatch import Signal
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -27,9 +26,6 @@ from wallaroo_ui.executions.services import LaunchPlan
 from wallaroo_ui.workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
-
-# Sent in the transaction that records the end of a packaging, with `packaging`.
-packaging_ended = Signal()
 
 # What the installer may know of the server's environment: how to reach the index.
 INSTALLER_VARIABLES = (
@@ -212,7 +208,6 @@ def conclude_packaging(packaging: Packaging) -> None:
         packaging.orchestration,
         Orchestration.Status.READY if succeeded else Orchestration.Status.ERROR,
     )
-    packaging_ended.send(sender=Packaging, packaging=packaging)
     transaction.on_commit(ring)
 
 

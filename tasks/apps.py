@@ -9,15 +9,25 @@ class TasksConfig(AppConfig):
     name = "tasks"
 
     def ready(self) -> None:
-        """Hear of packagings that end: runs wait for them."""
-        from orchestrations.services import packaging_ended
+        """Hear of what ends: waiting runs may now start, or never."""
+        from orchestrations.models import Packaging
+        from tasks.models import TaskRun
+        from wallaroo_ui.executions.services import ended
 
-        packaging_ended.connect(on_packaging_ended, dispatch_uid="tasks.on_packaging_ended")
+        ended.connect(on_packaging_ended, sender=Packaging, dispatch_uid="tasks.packaging")
+        ended.connect(on_run_ended, sender=TaskRun, dispatch_uid="tasks.run")
 
 
-def on_packaging_ended(packaging: Any, **_: Any) -> None:
+def on_packaging_ended(execution: Any, **_: Any) -> None:
     """Start, or end, the runs that waited for a packaging."""
     from tasks import services
 
-    services.fail_waiting_runs(packaging)
+    services.fail_waiting_runs(execution)
+    services.ring_after_commit()
+
+
+def on_run_ended(**_: Any) -> None:
+    """Let the next waiting run have the slot."""
+    from tasks import services
+
     services.ring_after_commit()

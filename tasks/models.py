@@ -150,12 +150,6 @@ class TaskRun(Execution):
         """Return the address of its page."""
         return reverse("tasks:run-detail", args=[self.pk])
 
-    def on_finished(self) -> None:
-        """Let the next waiting run have the slot."""
-        from tasks import services
-
-        services.ring_after_commit()
-
     def log_context(self) -> dict[str, str]:
         """Return what a log line says of this run."""
         return {**super().log_context(), "run": str(self.pk), "task": str(self.task_id)}

@@ -42,7 +42,7 @@ def test_a_script_that_ends_well_is_a_success_with_its_whole_log(engine: Process
     assert run.exit_code == 0
     assert run.peak_memory_bytes
     assert run.log_tail.splitlines()[-2] == "line 2"
-    assert not run.spool.home.exists()
+    wait_until(lambda: not run.spool.home.exists(), "its home to be cleared")
 
 
 def test_the_first_line_is_there_while_the_script_still_runs(engine: Processes) -> None:

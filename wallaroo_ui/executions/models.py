@@ -257,9 +257,6 @@ class Execution(models.Model):
         """Return a verdict in better words, where this kind knows them."""
         return verdict
 
-    def on_finished(self) -> None:
-        """Do what follows from the end; called once, in the transaction that records it."""
-
     def log_context(self) -> dict[str, str]:
         """Return what a log line says of this execution."""
         return {"execution": str(self.pk), "node": self.node.name if self.node else ""}

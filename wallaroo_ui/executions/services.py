@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db import transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from wallaroo_ui.executions import doorbell, logstore, sandbox, supervisor
@@ -24,6 +25,10 @@ from wallaroo_ui.executions.models import Execution, Node, Status
 from wallaroo_ui.executions.spool import Started, Verdict
 
 logger = logging.getLogger(__name__)
+
+# Sent once when an execution has ended, in the transaction that records it; the sender
+# is its model. The floors above hang on it what follows.
+ended = Signal()
 
 # How long a claimed execution may go without a supervisor before it counts as lost.
 LAUNCH_SECONDS = 30
@@ -183,7 +188,7 @@ def _cancel_queued(execution: Execution, *, reason: str, at: datetime) -> bool:
         if not execution.cancel_queued(reason=reason, at=at):
             return False
         execution.refresh_from_db()
-        execution.on_finished()
+        ended.send(sender=type(execution), execution=execution)
     return True
 
 
@@ -238,7 +243,7 @@ def end(execution: Execution, verdict: Verdict) -> bool:
         if not execution.finish(verdict, log_tail=logstore.tail_text(spool)):
             return False
         execution.refresh_from_db()
-        execution.on_finished()
+        ended.send(sender=type(execution), execution=execution)
     spool.clear_home()
     logger.info(
         "execution ended",
