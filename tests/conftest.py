@@ -17,8 +17,11 @@ from wallaroo_ui.workspaces.models import Role, Workspace
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
-    """Keep the test database in a file, where the processes under test find it too."""
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Keep the test database in a file, where the processes under test find it too.
+
+    PostgreSQL's are named apart by the suffix that this builds on.
+    """
     database = settings.DATABASES["default"]
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database.setdefault("TEST", {})["NAME"] = str(Path(settings.DATA_DIR) / "test.sqlite3")
