@@ -74,7 +74,9 @@ def environment_for(
 
 
 def _platform() -> str:
-    return f"{platform.python_implementation()}-{platform.python_version()}-{platform.platform()}"
+    """Return what wheels depend on, and nothing that an update of the kernel changes."""
+    python = f"{platform.python_implementation()}-{platform.python_version()}"
+    return f"{python}-{sys.platform}-{platform.machine()}-{'-'.join(platform.libc_ver())}"
 
 
 def _digest(key: object) -> str:

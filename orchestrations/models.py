@@ -60,7 +60,7 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
         )
 
     def with_workload_status(self) -> Self:
-        """Add `workload_status`, one of `WorkloadStatus`."""
+        """Add `workload_status`, one of `WorkloadStatus`, and `is_going_on`."""
         # Through the reverse relation: this floor knows that tasks have runs, no more.
         same = Orchestration.objects.filter(pk=OuterRef("pk"))
         latest = (
@@ -69,11 +69,13 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
             .values("tasks__runs__status")[:1]
         )
         going_on = same.filter(tasks__runs__status__in=UNFINISHED)
-        return self.annotate(latest_verdict=Subquery(latest)).annotate(
+        return self.annotate(
+            latest_verdict=Subquery(latest), is_going_on=Exists(going_on)
+        ).annotate(
             workload_status=Case(
                 When(status=Orchestration.Status.ERROR, then=Value(WorkloadStatus.ERROR)),
                 When(latest_verdict__in=FAILED, then=Value(WorkloadStatus.ERROR)),
-                When(Exists(going_on), then=Value(WorkloadStatus.ACTIVE)),
+                When(is_going_on=True, then=Value(WorkloadStatus.ACTIVE)),
                 default=Value(WorkloadStatus.INACTIVE),
                 output_field=models.CharField(),
             )
@@ -101,7 +103,8 @@ class Orchestration(models.Model):
         READY = "ready", "Ready"
         ERROR = "error", "Packaging failed"
 
-    workload_status: str  # Where `with_workload_status` was asked for.
+    workload_status: str  # These two where `with_workload_status` was asked for.
+    is_going_on: bool
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="orchestrations")
@@ -225,10 +228,10 @@ class Packaging(Execution):
         if verdict.status != Status.FAILURE:
             return verdict
         try:
-            text = (self.spool.directory / RESULT).read_text(encoding="utf-8")
-        except FileNotFoundError:
+            result = json.loads((self.spool.directory / RESULT).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
             return verdict
-        return replace(verdict, reason=json.loads(text).get("error", verdict.reason))
+        return replace(verdict, reason=result.get("error", verdict.reason))
 
     def log_context(self) -> dict[str, str]:
         """Return what a log line says of this packaging."""

@@ -7,9 +7,10 @@ packaging log. Lines `[2/4] words` are its steps. It knows no Django and no data
 so it can be stopped at any moment: an environment is built aside and renamed into its
 place when it is whole.
 
-Ready-made wheels are installed as they are. A package that must be built from its
-source runs its author's code on this host, so that happens inside the sandbox, with
-nothing shared, or not at all.
+Nothing that was installed is ever started here: a wheel may bring code that runs
+whenever its environment's interpreter does. Installing a wheel only copies files. A
+package that must be built from its source runs its author's code, so that happens
+inside the sandbox, with nothing shared, or not at all.
 """
 
 import fcntl
@@ -22,6 +23,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
 from orchestrations.environments import Environment, base_environment, environment_for
@@ -40,7 +42,6 @@ class Order:
         builder: a name of its own for what is made aside.
         source_build_prefix: the sandbox's command line in front of a build from source;
             None where such builds are not allowed.
-        environment: the variables of the installer, nothing else of the server's.
     """
 
     root: str
@@ -83,10 +84,17 @@ def main(spool: Path) -> int:
         name = build(order)
     except PackagingFailed as error:
         say(str(error))
-        (spool / RESULT).write_text(json.dumps({"error": str(error)}), encoding="utf-8")
+        write_result(spool, {"error": str(error)})
         return 1
-    (spool / RESULT).write_text(json.dumps({"environment": name}), encoding="utf-8")
+    write_result(spool, {"environment": name})
     return 0
+
+
+def write_result(spool: Path, result: dict[str, str]) -> None:
+    """Leave the result in the spool, whole or not at all."""
+    draft = spool / f"{RESULT}.draft"
+    draft.write_text(json.dumps(result), encoding="utf-8")
+    draft.replace(spool / RESULT)
 
 
 def build(order: Order) -> str:
@@ -134,9 +142,9 @@ def build_base(order: Order, base: Environment, steps: Steps) -> None:
         steps.begin(f"Installing {', '.join(order.base_requirements)}")
         if complaint := install(order, draft, order.base_requirements):
             raise PackagingFailed(explain(complaint, order.base_requirements))
-        record_packages(order, draft)
+        record_packages(draft, base)
         steps.begin("Compiling the base environment")
-        compile_bytecode(draft)
+        compile_bytecode(order, draft)
         draft.rename(base.directory)
 
 
@@ -148,12 +156,12 @@ def build_layer(order: Order, base: Environment, layer: Environment, steps: Step
         steps.begin(f"Installing {counted(order.requirements)}")
         if complaint := install_beside(order, draft, base):
             raise PackagingFailed(explain(complaint, order.requirements))
-        record_packages(order, draft)
+        record_packages(draft, layer)
         # Packages of the layer come first on the path, so requirements may override.
-        packages = draft / layer.site_packages.relative_to(layer.directory)
+        packages = packages_of(draft, layer)
         (packages / "_base.pth").write_text(f"{base.site_packages}\n", encoding="utf-8")
         steps.begin("Compiling the installed packages")
-        compile_bytecode(draft)
+        compile_bytecode(order, draft)
         draft.rename(layer.directory)
 
 
@@ -221,6 +229,8 @@ def install_beside(order: Order, draft: Path, base: Environment) -> str:
     if not complaint:
         return ""
     say("That does not fit the packages of the base environment; trying without regard to them.")
+    shutil.rmtree(draft)  # A build may have left anything in it.
+    create(order, draft)
     complaint = install(order, draft, order.requirements)
     if not complaint:
         say("Note: these requirements override packages of the base. The SDK may not work here.")
@@ -239,11 +249,16 @@ def write_list(draft: Path, name: str, lines: Sequence[str]) -> str:
     return str(path)
 
 
-def record_packages(order: Order, draft: Path) -> None:
-    """Keep the list of what is installed, beside it."""
-    command = [order.uv, "pip", "freeze", "--python", str(draft / "bin" / "python")]
-    listing = subprocess.run(command, capture_output=True, check=True).stdout
-    (draft / PACKAGES).write_bytes(listing)
+def record_packages(draft: Path, environment: Environment) -> None:
+    """Keep the list of what is installed, beside it; read, not asked of its interpreter."""
+    found = distributions(path=[str(packages_of(draft, environment))])
+    lines = sorted(f"{each.metadata['Name']}=={each.version}" for each in found)
+    (draft / PACKAGES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def packages_of(draft: Path, environment: Environment) -> Path:
+    """Return where the packages of an environment are while it is being made."""
+    return draft / environment.site_packages.relative_to(environment.directory)
 
 
 def give_to_prefix(order: Order, draft: Path) -> None:
@@ -253,16 +268,14 @@ def give_to_prefix(order: Order, draft: Path) -> None:
         subprocess.run(["chown", "-R", f"{user}:{user}", str(draft)], check=True)
 
 
-def compile_bytecode(draft: Path) -> None:
-    """Compile everything now: a run cannot, since its environment is read-only."""
+def compile_bytecode(order: Order, draft: Path) -> None:
+    """Compile everything now: a run cannot, since its environment is read-only.
+
+    By the plain interpreter, which reads the files and runs nothing of them.
+    """
     # Quiet and without failing: some packages ship files of other Python versions.
-    subprocess.run(
-        [str(draft / "bin" / "python"), "-m", "compileall", "-qq", "-j", "0", str(draft / "lib")],
-        check=False,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={"PATH": os.environ.get("PATH", "")},
-    )
+    command = [order.python, "-I", "-S", "-m", "compileall", "-qq", "-j", "0", str(draft / "lib")]
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def run(command: Sequence[str]) -> str:

@@ -147,8 +147,9 @@ def _launch(packaging: Packaging) -> None:
                 timeout_seconds=settings.PACKAGING_TIMEOUT_SECONDS,
             ),
         )
-    except OSError as error:
-        executions.fail_launch(packaging, f"Packaging could not be started: {error}.")
+    except Exception as error:  # A claimed packaging must not be left without a word.
+        logger.exception("packaging could not be started", extra=packaging.log_context())
+        executions.fail_launch(packaging, f"Packaging could not be started: {error}")
 
 
 def _order(packaging: Packaging) -> Order:

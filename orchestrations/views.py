@@ -33,7 +33,7 @@ LOG_LINES_SHOWN = 200
 def orchestration_list(request: AuthenticatedRequest, workspace_id: int) -> TemplateResponse:
     """Show the workloads of one workspace, newest first; search and filter them."""
     workspace = visible_or_404(Workspace.objects.all(), request.user, pk=workspace_id)
-    query = request.GET.get("q", "").strip()
+    query = request.GET.get("q", "").replace("\0", "").strip()
     status_filter = request.GET.get("status", "")
     found = (
         Orchestration.objects.filter(workspace=workspace)
@@ -56,9 +56,7 @@ def orchestration_list(request: AuthenticatedRequest, workspace_id: int) -> Temp
             "page": page,
             "query": query,
             "status_filter": status_filter,
-            "is_changing": any(
-                row.workload_status == WorkloadStatus.ACTIVE or not _is_settled(row) for row in page
-            ),
+            "is_changing": any(row.is_going_on or not _is_settled(row) for row in page),
         },
     )
 

@@ -100,16 +100,6 @@ class Task(models.Model):
         run: TaskRun | None = self.runs.newest_first().first()
         return run
 
-    @property
-    def is_live(self) -> bool:
-        """Tell whether it may still do something."""
-        return self.last_run is not None and not self.last_run.is_finished
-
-    @property
-    def kind_icon(self) -> str:
-        """Return the icon that the pages show for its kind."""
-        return {Kind.ONCE: "bolt"}[Kind(self.kind)]
-
 
 class TaskRunQuerySet(ExecutionQuerySet):
     """Questions about task runs."""

@@ -45,6 +45,8 @@ def create_task(
     Raises:
         NotRunnable: packaging has failed.
     """
+    # As it is now, and locked: its packaging may be ending at this moment.
+    orchestration = Orchestration.objects.select_for_update().get(pk=orchestration.pk)
     if orchestration.status == Orchestration.Status.ERROR:
         raise NotRunnable(
             f"{orchestration} cannot run: its packaging failed. Package it again first."

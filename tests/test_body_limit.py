@@ -32,8 +32,8 @@ def ask(pieces: list[bytes], *headers: tuple[bytes, bytes]) -> tuple[int, bytes,
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "headers": list(headers)}
-    asyncio.run(BodyLimit(echo, most_bytes=LIMIT)(scope, receive, send))
+    scope = {"type": "http", "path": "/", "headers": list(headers)}
+    asyncio.run(BodyLimit(echo, most_bytes=lambda path: LIMIT)(scope, receive, send))
     return sent[0]["status"], sent[1]["body"], len(pieces) - len(left)
 
 

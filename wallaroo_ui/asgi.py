@@ -5,14 +5,17 @@ from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wallaroo_ui.settings")
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from wallaroo_ui.body_limit import Application, BodyLimit
 
-django_application = get_asgi_application()
 
-from django.conf import settings  # noqa: E402
+def most_bytes(path: str) -> int:
+    """Return how large a request may be: an upload as an archive, all others as a form."""
+    is_upload = path.endswith("/workloads/upload/")
+    limit: int = settings.UPLOAD_MAX_BYTES if is_upload else settings.FORM_MAX_BYTES
+    return limit
 
-application = BodyLimit(
-    cast("Application", django_application), most_bytes=settings.REQUEST_MAX_BYTES
-)
+
+application = BodyLimit(cast("Application", get_asgi_application()), most_bytes=most_bytes)

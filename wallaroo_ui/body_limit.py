@@ -19,9 +19,9 @@ class BodyTooLarge(Exception):
 
 
 class BodyLimit:
-    """Answers 413 to requests whose body is larger than `most_bytes`."""
+    """Answers 413 to requests whose body is larger than `most_bytes` of their path."""
 
-    def __init__(self, application: Application, *, most_bytes: int) -> None:
+    def __init__(self, application: Application, *, most_bytes: Callable[[str], int]) -> None:
         self.application = application
         self.most_bytes = most_bytes
 
@@ -30,9 +30,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
+        most_bytes = self.most_bytes(scope["path"])
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > self.most_bytes:
-            await self._refuse(send)
+        if not announced.isdigit() or int(announced) > most_bytes:
+            await self._refuse(send, most_bytes)
             return
         taken = 0
 
@@ -40,7 +41,7 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.most_bytes:
+            if taken > most_bytes:
                 raise BodyTooLarge
             return message
 
@@ -48,10 +49,10 @@ class BodyLimit:
             await self.application(scope, limited_receive, send)
         except BodyTooLarge:
             # Raised while the body is read, so before any answer has begun.
-            await self._refuse(send)
+            await self._refuse(send, most_bytes)
 
-    async def _refuse(self, send: Send) -> None:
-        megabytes = self.most_bytes // (1024 * 1024)
+    async def _refuse(self, send: Send, most_bytes: int) -> None:
+        megabytes = most_bytes // (1024 * 1024)
         words = f"The request is too large: this server takes at most {megabytes} MB."
         body = json.dumps({"code": 413, "msg": words}).encode()
         headers = [

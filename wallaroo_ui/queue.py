@@ -12,11 +12,13 @@ from typing import Any
 from django.db import transaction
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
+from django_q.models import OrmQ
 from django_q.signals import post_spawn
 
 from wallaroo_ui.executions import doorbell
 
 DOORBELL = "queue"
+MANY_JOBS = 50
 
 
 class DoorbellBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
@@ -41,6 +43,11 @@ class DoorbellBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
             return None  # Another cluster was faster: look again at once.
         self._bell.wait(Conf.POLL)
         return None
+
+
+def is_backed_up() -> bool:
+    """Tell whether so many jobs wait that the cluster must be away or stuck."""
+    return bool(OrmQ.objects.count() >= MANY_JOBS)
 
 
 def restore_interrupt(**_: Any) -> None:

@@ -9,6 +9,7 @@ import os
 import platform
 import warnings
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 import django_stubs_ext
@@ -46,14 +47,15 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = env_secret("SECRET_KEY", kept_in=None if PRODUCTION else DATA_DIR / "secret_key")
 
+# The address at which a running script reaches this server.
+TASK_SERVER_URL = env_str("TASK_SERVER_URL", f"http://127.0.0.1:{PORT}")
+
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", [] if PRODUCTION else [*LOOPBACK_HOSTS, HOST])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must name this server's host names in production.")
+ALLOWED_HOSTS += [urlsplit(TASK_SERVER_URL).hostname or "127.0.0.1"]
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", [])
-
-# The address at which a running script reaches this server.
-TASK_SERVER_URL = env_str("TASK_SERVER_URL", f"http://127.0.0.1:{PORT}")
 
 # -- Application -----------------------------------------------------------------------
 
@@ -117,8 +119,8 @@ TEMPLATES = [
 # The web process opens one for each request: under ASGI a kept one would leak.
 CONN_MAX_AGE = env_int("CONN_MAX_AGE", 0)
 DATABASES = {
-    "default": dj_database_url.config(
-        default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}",
+    "default": dj_database_url.parse(
+        env_str("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
         conn_max_age=CONN_MAX_AGE,
         conn_health_checks=CONN_MAX_AGE > 0,
     )
@@ -198,9 +200,9 @@ SILENCED_SYSTEM_CHECKS = [
 
 MEGABYTE = 1024 * 1024
 ARCHIVE_MAX_BYTES = env_int("ARCHIVE_MAX_MB", 512, least=1) * MEGABYTE
-# No request is larger than an archive and its form; the rest is refused unread (asgi.py).
-REQUEST_MAX_BYTES = ARCHIVE_MAX_BYTES + MEGABYTE
-DATA_UPLOAD_MAX_MEMORY_SIZE = 3 * MEGABYTE
+# Larger requests are refused unread (asgi.py).
+UPLOAD_MAX_BYTES = ARCHIVE_MAX_BYTES + MEGABYTE
+FORM_MAX_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * MEGABYTE
 
 # -- Executions: runs and packagings ---------------------------------------------------
 

@@ -12,6 +12,7 @@ from tasks.agent.keeper import Keeper, reconnect
 from wallaroo_ui.executions.doorbell import Doorbell, ring
 from wallaroo_ui.executions.models import Node
 from wallaroo_ui.executions.services import register_node
+from wallaroo_ui.queue import is_backed_up
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Agent:
         keeper = Keeper(self.node)
         keeper.step(at=at)
         if self.swept_at is None or at - self.swept_at >= SWEEP_EVERY:
+            keeper.lose_the_dead(at=at)
             keeper.sweep(at=at)
             self.swept_at = at
         if self.reported_at is None or at - self.reported_at >= REPORT_EVERY:
@@ -72,7 +74,8 @@ class Agent:
     def report(self, node: Node, *, at: datetime) -> None:
         """Say that this agent lives, and ask the cluster to say so for itself."""
         Node.objects.filter(pk=node.pk).update(agent_seen_at=at)
-        async_task("tasks.jobs.report_cluster")
+        if not is_backed_up():
+            async_task("tasks.jobs.report_cluster")
         self.reported_at = at
 
     def end_runs(self, bell: Doorbell) -> None:

@@ -3,16 +3,22 @@
 import logging
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, connection
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from orchestrations import services as orchestrations
 from orchestrations.models import Packaging
 from tasks import services as tasks
 from tasks.models import TaskRun
 from wallaroo_ui.executions import services as executions
-from wallaroo_ui.executions.models import Execution, Node
+from wallaroo_ui.executions.models import HELD, Execution, Node, Status
+from wallaroo_ui.executions.spool import Verdict
+from wallaroo_ui.queue import is_backed_up
 
 logger = logging.getLogger(__name__)
+
+# What tells that the database is away; other errors are about what was asked of it.
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 # What waits this long beside a free slot was probably never rung for.
 UNHEARD = timedelta(seconds=3)
@@ -28,12 +34,12 @@ class Keeper:
         """Take in everything that has happened until now.
 
         Raises:
-            DatabaseError: the database is away; nothing is lost, the next step goes on.
+            OperationalError: the database is away; nothing is lost, the next step goes on.
         """
         for execution in self.held():
             try:
                 executions.follow(execution, at=at)
-            except DatabaseError:
+            except DATABASE_AWAY:
                 raise
             except Exception:  # What is wrong with one must not keep the others waiting.
                 logger.exception("execution cannot be followed", extra=execution.log_context())
@@ -45,8 +51,24 @@ class Keeper:
             *Packaging.objects.held_by(self.node).with_relations(),
         ]
 
+    def lose_the_dead(self, *, at: datetime) -> None:
+        """Give up what is held by nodes that were not heard of for longer than their lease.
+
+        The fence keeps a node that comes back from changing it again.
+        """
+        dead = Node.objects.exclude(pk=self.node.pk).filter(
+            agent_seen_at__lt=at - timedelta(seconds=settings.NODE_LEASE_SECONDS)
+        )
+        for kind in (TaskRun, Packaging):
+            for execution in kind.objects.with_relations().filter(node__in=dead, status__in=HELD):
+                reason = f"Its node {execution.node.name} has not been heard of any more."
+                verdict = Verdict(status=Status.LOST, reason=reason, ended_at=at)
+                executions.end(execution, verdict)
+
     def sweep(self, *, at: datetime) -> None:
         """Ring again for what waits although there is room: a doorbell may have been lost."""
+        if is_backed_up():  # Nobody answers: more rings would only pile up.
+            return
         waiting_since = at - UNHEARD
         for kind, slots, ring in (
             (TaskRun, self.node.slots, tasks.ring),

@@ -1,13 +1,23 @@
 """Packaging, from an uploaded archive to an environment that its runs use."""
 
+import io
 import socket
+import tarfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
 
 from orchestrations import services
 from orchestrations.models import Orchestration, Packaging
+from orchestrations.packager import PACKAGES
 from tasks import services as tasks
+from tasks.models import TaskRun
 from tests.engine.conftest import Processes, finished
 from tests.engine.test_runs import log_text
 from tests.factories import make_user, make_workspace, make_zip
@@ -33,6 +43,63 @@ def packaged(orchestration: Orchestration) -> Packaging:
     finished(packaging)
     orchestration.refresh_from_db()
     return packaging
+
+
+def run_of(orchestration: Orchestration) -> TaskRun:
+    task = tasks.create_task(
+        orchestration=orchestration,
+        name="run",
+        arguments_json="{}",
+        timeout_seconds=60,
+        user=make_user(),
+    )
+    return finished(task.runs.get())
+
+
+class PackageLinks:
+    """A page of packages of our own, for the installer to find."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{port}/"
+
+    def add_wheel(self, name: str, files: dict[str, str]) -> None:
+        info = f"{name}-1.0.dist-info"
+        content = files | {
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        }
+        record = "".join(f"{path},,\n" for path in [*content, f"{info}/RECORD"])
+        wheel = make_zip(content | {f"{info}/RECORD": record})
+        (self.folder / f"{name}-1.0-py3-none-any.whl").write_bytes(wheel)
+
+    def add_source(self, name: str, script: str) -> None:
+        setup = f"{script}\nfrom setuptools import setup\n"
+        setup += f"setup(name={name!r}, version='1.0', py_modules=[{name!r}])\n"
+        with tarfile.open(self.folder / f"{name}-1.0.tar.gz", "w:gz") as archive:
+            for path, text in (
+                ("setup.py", setup),
+                ("PKG-INFO", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"),
+            ):
+                entry = tarfile.TarInfo(f"{name}-1.0/{path}")
+                entry.size = len(text)
+                archive.addfile(entry, io.BytesIO(text.encode()))
+
+
+@pytest.fixture
+def package_links(tmp_path: Path) -> Iterator[PackageLinks]:
+    folder = tmp_path / "links"
+    folder.mkdir()
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield PackageLinks(folder, server.server_port)
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        """Say nothing of each request."""
 
 
 def log_of(packaging: Packaging) -> str:
@@ -117,13 +184,44 @@ def test_a_failed_packaging_leaves_nothing_half_built(engine: Processes) -> None
     assert not list(root.glob(f"*{packaging.pk.hex[:12]}*"))
 
 
-def test_a_package_without_a_wheel_is_built_inside_the_sandbox(engine: Processes) -> None:
-    orchestration = upload("docopt==0.6.2\n", "import docopt; print(docopt.__version__)")
+def test_a_package_without_a_wheel_is_built_inside_the_sandbox(
+    processes: Processes, package_links: PackageLinks
+) -> None:
+    secret = settings.DATA_DIR / "secret_key"
+    secret.write_text("secret")
+    package_links.add_source(
+        "probe_build",
+        "import os\n"
+        f"seen = os.path.exists({str(secret)!r}) or os.getuid() == 0\n"
+        "open('probe_build.py', 'w').write(f'SEEN = {seen}')\n",
+    )
+    processes.variables["UV_FIND_LINKS"] = package_links.url
+    processes.start("cluster")
+    processes.start("agent")
+    orchestration = upload("probe_build\n", "import probe_build; print('seen', probe_build.SEEN)")
 
     packaging = packaged(orchestration)
 
-    assert packaging.status == Status.SUCCESS
+    assert packaging.status == Status.SUCCESS, log_of(packaging)
     assert "building them from source, in the sandbox" in log_of(packaging)
+    assert "seen False" in log_text(run_of(orchestration))
+
+
+def test_nothing_of_an_installed_wheel_is_run_by_packaging(
+    processes: Processes, package_links: PackageLinks, tmp_path: Path
+) -> None:
+    escaped = tmp_path / "escaped"
+    # Such a file is run by every start of an interpreter that has it among its packages.
+    package_links.add_wheel("evil", {"evil.pth": f"import os; open({str(escaped)!r}, 'w')\n"})
+    processes.variables["UV_FIND_LINKS"] = package_links.url
+    processes.start("cluster")
+    processes.start("agent")
+
+    packaging = packaged(upload("evil\n"))
+
+    assert packaging.status == Status.SUCCESS, log_of(packaging)
+    assert "evil==1.0" in (packaging.orchestration.environment.directory / PACKAGES).read_text()
+    assert not escaped.exists()
 
 
 def test_builds_from_source_can_be_switched_off(processes: Processes) -> None:

@@ -129,7 +129,6 @@ def test_the_tail_is_the_last_lines_with_their_numbers(
     assert numbers(window) == expected
     assert texts(window) == [str(n) for n in expected]
     assert window.skipped == first - 1
-    assert window.first_line_number == first
     assert window.end_offset == spool.log.stat().st_size
 
 
@@ -207,7 +206,7 @@ def test_nothing_new_is_an_empty_window(spool: Spool, log: supervisor.Log) -> No
 
     window = read_after(spool, end)
 
-    assert window.is_empty
+    assert window.lines == ()
     assert (window.end_offset, window.skipped) == (end, 0)
 
 

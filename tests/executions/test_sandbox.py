@@ -264,6 +264,26 @@ print(json.dumps([os.getcwd(), os.path.abspath("result.txt")]))
     assert (spool.home / "folder").is_dir()
 
 
+def test_a_server_below_usr_is_not_seen_with_it(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_people_files", list)
+    settings.DATA_DIR, settings.BASE_DIR = Path("/usr/src/app/data"), Path("/usr/src/app")
+    environment = settings.DATA_DIR / "environments" / "one"
+    box = Sandbox(bwrap=Path("/usr/bin/bwrap"), detail="")
+
+    command = box.command(
+        ["python"], home=Path("/home"), cwd=Path(), read_only=[environment, Path("/usr/lib")]
+    )
+
+    usr = command.index("/usr")
+    hidden = [command.index(path, usr) for path in ("/usr/src/app/data", "/usr/src/app")]
+    assert all(command[place - 1] == "--tmpfs" for place in hidden)
+    shown = command.index(str(environment), max(hidden))
+    assert command[shown - 1 : shown + 2] == ["--ro-bind", str(environment), str(environment)]
+    assert "/usr/lib" not in command[usr + 1 :]
+
+
 @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
 def test_scratch_folders_are_its_own(inside: Inside, folder: str) -> None:
     script = """

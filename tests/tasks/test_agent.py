@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import OperationalError
 
 from orchestrations.models import Packaging
 from tasks.agent.agent import Agent
@@ -62,12 +62,12 @@ def test_one_that_cannot_be_followed_does_not_hold_up_the_others(
 
 def test_a_database_that_is_away_ends_the_step(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     def follow(execution: Execution, at: Any) -> None:
-        raise DatabaseError
+        raise OperationalError
 
     monkeypatch.setattr(executions, "follow", follow)
     make_run(status=Status.RUNNING, node=node)
 
-    with pytest.raises(DatabaseError):
+    with pytest.raises(OperationalError):
         Keeper(node).step(at=NOON)
 
 
@@ -102,6 +102,37 @@ def test_it_rings_again_for_a_packaging_too(node: Node, queued_jobs: list[str]) 
     Packaging.objects.create(orchestration=make_orchestration(), queued_at=NOON)
     Keeper(node).sweep(at=LATER)
     assert queued_jobs == [PACKAGINGS]
+
+
+def test_what_a_dead_node_holds_is_lost_once_its_lease_is_over(
+    node: Node, queued_jobs: list[str]
+) -> None:
+    dead = make_node(agent_seen_at=NOON - timedelta(seconds=31))
+    alive = make_node(agent_seen_at=NOON - timedelta(seconds=29))
+    lost, kept = (make_run(status=Status.RUNNING, node=each) for each in (dead, alive))
+    own = make_run(status=Status.RUNNING, node=node)
+    ended = make_run(status=Status.SUCCESS, node=dead)
+
+    Keeper(node).lose_the_dead(at=NOON)
+
+    for run in (lost, kept, own, ended):
+        run.refresh_from_db()
+    assert (lost.status, lost.ended_at) == (Status.LOST, NOON)
+    assert dead.name in lost.reason
+    assert (kept.status, own.status, ended.status) == (
+        Status.RUNNING,
+        Status.RUNNING,
+        Status.SUCCESS,
+    )
+
+
+def test_it_stops_ringing_where_nobody_answers(
+    node: Node, queued_jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(make_task(make_orchestration()))
+    monkeypatch.setattr("tasks.agent.keeper.is_backed_up", lambda: True)
+    Keeper(node).sweep(at=LATER)
+    assert queued_jobs == []
 
 
 def test_it_reports_now_and_then_and_has_the_cluster_report(

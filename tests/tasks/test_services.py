@@ -59,6 +59,13 @@ def test_an_orchestration_that_failed_packaging_takes_no_task(owner: User) -> No
     assert not Task.objects.exists()
 
 
+def test_a_packaging_that_failed_meanwhile_counts(owner: User) -> None:
+    orchestration = make_orchestration(status="packaging")
+    Orchestration.objects.update(status="error")
+    with pytest.raises(services.NotRunnable):
+        create(orchestration, owner)
+
+
 def test_runs_start_in_their_order_as_far_as_there_are_slots(
     base: object, launched: list[LaunchPlan], settings: Any
 ) -> None:

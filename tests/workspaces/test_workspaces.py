@@ -26,6 +26,17 @@ def test_everybody_gets_a_default_workspace_named_as_the_sdk_names_it() -> None:
     assert ensure_default_workspace(user) == workspace
 
 
+def test_an_address_used_again_opens_nobody_elses_workspace() -> None:
+    first = make_user("ann")
+    first.email = "ann.other@example.com"
+    first.save()
+
+    second = make_user("bob", email="ann@example.com")
+
+    assert first.default_workspace.role_of(second) is None
+    assert second.default_workspace != first.default_workspace
+
+
 def test_home_is_the_default_workspace(client: Client) -> None:
     user = make_user("ann")
     client.force_login(user)

@@ -55,16 +55,6 @@ class LogWindow:
     skipped: int = 0
     end_offset: int = 0
 
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether there is no line in it."""
-        return not self.lines
-
-    @property
-    def first_line_number(self) -> int:
-        """Return the number of the first line, counted from 1."""
-        return self.lines[0].number if self.lines else 1
-
 
 def read_tail(spool: Spool, *, lines: int = WINDOW_LINES) -> LogWindow:
     """Return the end of the log."""

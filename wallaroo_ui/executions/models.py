@@ -125,7 +125,7 @@ class Execution(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
-    stop_reason = models.CharField(max_length=255, blank=True)
+    stop_reason = models.TextField(blank=True)
     isolation = models.CharField(max_length=16, choices=Isolation, blank=True)
     exit_code = models.IntegerField(null=True, blank=True)
     signal_name = models.CharField(max_length=16, blank=True)

@@ -83,8 +83,8 @@ class Sandbox:
         """
         if self.bwrap is None:
             return arguments
-        mounts = {path: "--ro-bind" for path in read_only if not path.is_relative_to("/usr")}
-        mounts |= dict.fromkeys(writable, "--bind")
+        mounts = dict.fromkeys(read_only, "--ro-bind") | dict.fromkeys(writable, "--bind")
+        mounts = {path: how for path, how in mounts.items() if not _is_shown_anyway(path)}
         wrapped = [str(self.bwrap), "--die-with-parent", "--new-session"]
         wrapped += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "wallaroo"]
         if os.geteuid() != 0:
@@ -93,6 +93,10 @@ class Sandbox:
         for scratch in ("/tmp", "/dev/shm"):  # noqa: S108
             wrapped += ["--perms", "1777", "--tmpfs", scratch]
         wrapped += _system_mounts()
+        # A server that lives below /usr must not be seen with it.
+        for own in (Path(settings.DATA_DIR), settings.BASE_DIR):
+            if own.is_relative_to("/usr"):
+                wrapped += ["--tmpfs", str(own)]
         for parent in _parents([HOME, *mounts]):
             wrapped += ["--perms", "0755", "--dir", str(parent)]
         wrapped += ["--bind", str(home), str(HOME)]
@@ -102,6 +106,12 @@ class Sandbox:
         if os.geteuid() == 0:
             wrapped += _become_nobody()
         return wrapped + arguments
+
+
+def _is_shown_anyway(path: Path) -> bool:
+    """Tell whether the system's own folders, which every run sees, hold a path."""
+    hidden = (Path(settings.DATA_DIR), settings.BASE_DIR)
+    return path.is_relative_to("/usr") and not any(path.is_relative_to(own) for own in hidden)
 
 
 def _become_nobody() -> list[str]:

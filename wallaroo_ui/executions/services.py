@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -239,12 +239,22 @@ def end(execution: Execution, verdict: Verdict) -> bool:
     """Record a verdict, once, and what follows from it."""
     spool = execution.spool
     verdict = execution.explain(verdict)
+    size = logstore.measure(spool)
+    verdict = replace(
+        verdict,
+        # PostgreSQL keeps no NUL in a text.
+        reason=verdict.reason.replace("\0", "\\x00"),
+        log_lines=size.lines,
+        log_bytes=size.bytes,
+    )
+    if not spool.is_supervised():
+        # Before the row: nobody looks at a finished execution again.
+        spool.clear_home()
     with transaction.atomic():
         if not execution.finish(verdict, log_tail=logstore.tail_text(spool)):
             return False
         execution.refresh_from_db()
         ended.send(sender=type(execution), execution=execution)
-    spool.clear_home()
     logger.info(
         "execution ended",
         extra={

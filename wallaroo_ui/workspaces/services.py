@@ -24,9 +24,11 @@ def ensure_default_workspace(user: User) -> Workspace:
     existing = Workspace.objects.filter(default_for=user).first()
     if existing is not None:
         return existing
-    workspace, _ = Workspace.objects.get_or_create(
-        name=f"{user.email or user.username} - Default Workspace",
-        defaults={"created_by": user, "default_for": user},
-    )
-    Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": Role.OWNER})
+    name = f"{user.email or user.username} - Default Workspace"
+    if Workspace.objects.filter(name=name).exists():
+        # Of somebody who had this address before: never a way into their work.
+        name = f"{name} ({user.pk})"
+    workspace = create_workspace(name=name, owner=user)
+    workspace.default_for = user
+    workspace.save(update_fields=["default_for"])
     return workspace

@@ -5,10 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import transaction
 
 from orchestrations import samples
 from wallaroo_ui.accounts.models import User
-from wallaroo_ui.workspaces.models import Workspace
 from wallaroo_ui.workspaces.services import create_workspace
 
 QUICKSTART = "quickstart"
@@ -23,10 +23,10 @@ class Command(BaseCommand):
         """Do what has not been done yet; say what is new."""
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
-        admin = User.objects.filter(is_superuser=True).order_by("date_joined").first()
-        if admin is None:
+        if User.objects.filter(is_superuser=True).exists():
+            return
+        with transaction.atomic():
             admin = self._make_admin()
-        if not Workspace.objects.filter(name=QUICKSTART).exists():
             workspace = create_workspace(name=QUICKSTART, owner=admin)
             samples.upload_donuts(workspace=workspace, user=admin)
 

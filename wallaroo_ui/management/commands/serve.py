@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from wallaroo_ui.executions import sandbox
 
@@ -100,6 +100,7 @@ class Command(BaseCommand):
         found = sandbox.probe()  # Refuses to start where a required sandbox does not work.
         if found.bwrap is None:
             logger.warning("runs are NOT sandboxed here", extra={"because": found.detail})
+        require_free_port(settings.HOST, settings.PORT)
         web = Child("web", keeps_connection=False)
         cluster = Child("cluster", keeps_connection=True)
         agent = Child("agent", *(["--end-runs"] if end_runs else []), keeps_connection=True)
@@ -132,6 +133,19 @@ class Command(BaseCommand):
 def shown_host() -> str:
     """Return the host as a person on this machine would type it."""
     return "127.0.0.1" if settings.HOST in {"0.0.0.0", "::", ""} else settings.HOST  # noqa: S104
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Stop with one sentence where somebody else has the address already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another by PORT=."
+            ) from error
 
 
 def is_listening(host: str, port: int) -> bool:
