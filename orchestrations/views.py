@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -24,7 +25,7 @@ from wallaroo_ui.workspaces.access import may_change, require_change, visible_or
 from wallaroo_ui.workspaces.models import Workspace
 
 WORKLOADS_PER_PAGE = 25
-RUNS_SHOWN = 25
+ROWS_SHOWN = 25
 LOG_LINES_SHOWN = 200
 
 
@@ -207,14 +208,21 @@ def _packaging_context(orchestration: Orchestration) -> dict[str, object]:
 
 
 def _activity_context(orchestration: Orchestration) -> dict[str, object]:
-    tasks = Task.objects.filter(orchestration=orchestration).with_last_run().newest_first()
+    """Return the newest runs and tasks; what still goes on is among them, however old."""
     runs = list(
         TaskRun.objects.filter(task__orchestration=orchestration)
         .select_related("task")
-        .newest_first()[:RUNS_SHOWN]
+        .unfinished_first()[: ROWS_SHOWN + 1]
     )
+    going_on = [run for run in runs if not run.is_finished]
+    all_tasks = Task.objects.filter(orchestration=orchestration).newest_first()
+    newest = all_tasks.values("pk")[:ROWS_SHOWN]
+    of_going_on = [run.task_id for run in going_on]
+    tasks = list(all_tasks.filter(Q(pk__in=newest) | Q(pk__in=of_going_on)).with_last_run())
     return {
-        "tasks": tasks[:RUNS_SHOWN],
-        "runs": runs,
-        "is_changing": any(not run.is_finished for run in runs),
+        "tasks": tasks,
+        "has_more_tasks": len(tasks) >= ROWS_SHOWN,
+        "runs": sorted(runs[:ROWS_SHOWN], key=lambda run: run.queued_at, reverse=True),
+        "has_more_runs": len(runs) > ROWS_SHOWN,
+        "is_changing": bool(going_on),
     }

@@ -115,6 +115,22 @@ def test_the_orchestration_page_costs_the_same_however_many_runs(
     assert queries() == few <= 9
 
 
+def test_a_run_that_goes_on_is_shown_however_many_came_after(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    old = make_run(make_task(orchestration), status=Status.RUNNING)
+    for minute in range(1, 40):
+        moment = NOON + timedelta(minutes=minute)
+        make_run(make_task(orchestration), status=Status.SUCCESS, queued_at=moment)
+
+    context = owner_client.get(orchestration.get_absolute_url()).context
+
+    assert context["runs"][-1] == old
+    assert old.task in context["tasks"]
+    assert (len(context["runs"]), context["has_more_runs"]) == (25, True)
+    assert context["is_changing"]
+
+
 def test_htmx_gets_the_region_alone(owner_client: Client, workspace: Workspace) -> None:
     url = reverse("orchestrations:list", args=[workspace.pk])
     assert b"<html" in owner_client.get(url).content
