@@ -156,3 +156,31 @@ def test_a_queued_run_is_found_without_its_message(engine: Processes) -> None:
     run = TaskRun.objects.create(task=make_task(make_orchestration(script="print('found')")))
 
     assert finished(run, seconds=20).status == Status.SUCCESS
+
+
+def test_without_a_sandbox_a_run_says_so_and_still_finds_its_arguments(
+    processes: Processes,
+) -> None:
+    processes.variables["SANDBOX"] = "off"
+    processes.start("cluster")
+    processes.start("agent")
+    script = """
+import json, os
+print(json.load(open("/home/jovyan/arguments.json"))["greeting"])
+print(os.getcwd() == os.environ["HOME"])
+"""
+    run = finished(run_script(script))
+
+    assert run.status == Status.SUCCESS, log_text(run)
+    assert run.isolation == "process"
+    assert "not sandboxed" in log_text(run)[1]
+    assert log_text(run)[2:4] == ["hello", "True"]
+
+
+def test_a_run_that_takes_too_long_is_timed_out(engine: Processes) -> None:
+    run = finished(run_script("import time; print('on'); time.sleep(600)", timeout=2))
+
+    assert run.status == Status.TIMED_OUT
+    assert run.reason == "Stopped after its timeout of 2 s."
+    assert run.duration is not None
+    assert run.duration.total_seconds() >= 2

@@ -247,8 +247,9 @@ def end(execution: Execution, verdict: Verdict) -> bool:
         log_lines=size.lines,
         log_bytes=size.bytes,
     )
-    if not spool.is_supervised():
-        # Before the row: nobody looks at a finished execution again.
+    # Before the row: nobody looks at a finished execution again. With a verdict nothing runs
+    # in it any more, even where its supervisor is still on its way out.
+    if spool.verdict() is not None or not spool.is_supervised():
         spool.clear_home()
     with transaction.atomic():
         if not execution.finish(verdict, log_tail=logstore.tail_text(spool)):
