@@ -1,5 +1,6 @@
 """Django admin: every model is there, and history is not edited."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -32,6 +33,11 @@ def one_of_each(db: None) -> None:
     orchestration = make_orchestration()
     make_run(make_task(orchestration), node=make_node())
     Packaging.objects.create(orchestration=orchestration)
+
+
+def test_only_what_works_is_in_the_admin() -> None:
+    import_module("wallaroo_ui.urls")
+    assert set(admin.site._registry) == set(OURS)
 
 
 def test_every_model_is_in_the_admin() -> None:

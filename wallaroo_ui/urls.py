@@ -1,10 +1,18 @@
 """The map of the site."""
 
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.urls import include, path
+from django_q.models import Failure, OrmQ, Schedule, Success
 
 from wallaroo_ui import health
 from wallaroo_ui.workspaces import views as workspaces
+
+# Jobs are this server's own affair, their schedules are switched off, and groups give no
+# rights here: none of them is shown.
+for model in (Failure, Group, OrmQ, Schedule, Success):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
 
 admin.site.site_header = admin.site.site_title = "Wallaroo UI administration"
 admin.site.index_title = "Everything on this server"

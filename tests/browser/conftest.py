@@ -93,7 +93,7 @@ class Visitor:
         self.page.locator("input[name=username]").fill(name)
         self.page.locator("input[name=password]").fill("correct horse")
         self.page.get_by_role("button", name="Log in").click()
-        self.page.wait_for_url("**/workloads/")
+        self.page.wait_for_url(lambda url: "/login/" not in url)
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.url}{path}")

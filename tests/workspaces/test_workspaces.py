@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.test import Client
 
-from tests.factories import make_user, make_workspace
+from tests.factories import make_orchestration, make_user, make_workspace
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.workspaces import access
 from wallaroo_ui.workspaces.models import Role, Workspace
@@ -41,6 +41,16 @@ def test_home_is_the_default_workspace(client: Client) -> None:
     user = make_user("ann")
     client.force_login(user)
     assert client.get("/").headers["Location"] == user.default_workspace.get_absolute_url()
+
+
+def test_home_offers_the_choice_where_all_work_is_elsewhere(
+    client: Client, workspace: Workspace, viewer: User
+) -> None:
+    client.force_login(viewer)
+    make_orchestration(workspace)
+    assert client.get("/").headers["Location"] == "/workspaces/"
+    make_orchestration(viewer.default_workspace)
+    assert client.get("/").headers["Location"] == viewer.default_workspace.get_absolute_url()
 
 
 def test_the_maker_of_a_workspace_owns_it(owner: User) -> None:

@@ -15,8 +15,16 @@ from wallaroo_ui.workspaces.services import ensure_default_workspace
 @require_safe
 @login_required
 def home(request: AuthenticatedRequest) -> HttpResponse:
-    """Bring a person to the Workloads list of their own workspace."""
-    return redirect(ensure_default_workspace(request.user))
+    """Bring a person to where their work is: their own workspace, unless it is empty.
+
+    Somebody whose workloads are all elsewhere, as the first admin's, gets the choice.
+    """
+    own = ensure_default_workspace(request.user)
+    visible = Workspace.objects.visible_to(request.user)
+    with_work = visible.filter(orchestrations__isnull=False).distinct()
+    if with_work.exists() and own not in with_work:
+        return redirect("workspaces:list")
+    return redirect(own)
 
 
 @require_safe
