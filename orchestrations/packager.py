@@ -213,7 +213,22 @@ def install(order: Order, draft: Path, requirements: Sequence[str], *options: st
         give_to_prefix(order, draft)
         command += ["--cache-dir", "/home/jovyan/.cache/uv"]
         complaint = run([*order.source_build_prefix, *command])
+        if not complaint:
+            refuse_links(draft)
     return complaint
+
+
+def refuse_links(draft: Path) -> None:
+    """Refuse what a build from source left, where writing into it could lead elsewhere.
+
+    The packager writes as the server's user, which the build was not.
+    """
+    links = [draft / name for name in (PACKAGES, "lib") if (draft / name).is_symlink()]
+    for folder, folders, files in os.walk(draft / "lib"):
+        links += [path for name in (*folders, *files) if (path := Path(folder, name)).is_symlink()]
+    if links:
+        where = links[0].relative_to(draft)
+        raise PackagingFailed(f"A package that was built from source left a link: {where}.")
 
 
 def install_beside(order: Order, draft: Path, base: Environment) -> str:

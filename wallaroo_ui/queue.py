@@ -17,7 +17,6 @@ from django_q.signals import post_spawn
 
 from wallaroo_ui.executions import doorbell
 
-DOORBELL = "queue"
 MANY_JOBS = 50
 
 
@@ -29,13 +28,13 @@ class DoorbellBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
     def enqueue(self, task: str) -> Any:
         """Add a job, and ring once its row is there to be seen."""
         pk = super().enqueue(task)
-        transaction.on_commit(lambda: doorbell.ring(DOORBELL), using=Conf.ORM)
+        transaction.on_commit(lambda: doorbell.ring(doorbell.QUEUE), using=Conf.ORM)
         return pk
 
     def dequeue(self) -> list[tuple[Any, str]] | None:
         """Return the oldest job, or wait for a ring."""
         if self._bell is None:
-            self._bell = doorbell.Doorbell(DOORBELL).__enter__()
+            self._bell = doorbell.Doorbell(doorbell.QUEUE).__enter__()
         jobs = self.get_connection().filter(key=self.list_key).order_by("pk")
         for job in jobs[: Conf.BULK]:
             if self.get_connection().filter(pk=job.pk).delete()[0]:

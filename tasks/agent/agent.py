@@ -9,14 +9,13 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from tasks.agent.keeper import Keeper, reconnect
-from wallaroo_ui.executions.doorbell import Doorbell, ring
+from wallaroo_ui.executions.doorbell import AGENT, Doorbell, ring
 from wallaroo_ui.executions.models import Node
 from wallaroo_ui.executions.services import register_node
 from wallaroo_ui.queue import is_backed_up
 
 logger = logging.getLogger(__name__)
 
-DOORBELL = "agent"
 STEP_SECONDS = 1.0
 SWEEP_EVERY = timedelta(seconds=1)
 REPORT_EVERY = timedelta(seconds=5)
@@ -38,11 +37,11 @@ class Agent:
     def stop(self) -> None:
         """Ask the agent to end after its present step."""
         self.stopping = True
-        ring(DOORBELL)
+        ring(AGENT)
 
     def run(self) -> None:
         """Step at every ring and at least once a second, whatever the database does."""
-        with Doorbell(DOORBELL) as bell:
+        with Doorbell(AGENT) as bell:
             while not self.stopping:
                 try:
                     self.step(at=timezone.now())

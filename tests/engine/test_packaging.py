@@ -112,14 +112,7 @@ def test_requirements_are_installed_in_front_of_the_base(engine: Processes) -> N
 
     assert packaged(orchestration).status == Status.SUCCESS
     assert orchestration.status == Orchestration.Status.READY
-    task = tasks.create_task(
-        orchestration=orchestration,
-        name="versions",
-        arguments_json="{}",
-        timeout_seconds=60,
-        user=make_user(),
-    )
-    assert any(line.startswith("3.7 1.") for line in log_text(finished(task.runs.get())))
+    assert any(line.startswith("3.7 1.") for line in log_text(run_of(orchestration)))
 
 
 def test_the_same_list_is_built_once_and_shared(engine: Processes) -> None:
@@ -207,6 +200,30 @@ def test_a_package_without_a_wheel_is_built_inside_the_sandbox(
     assert "seen False" in log_text(run_of(orchestration))
 
 
+def test_a_build_cannot_make_packaging_write_elsewhere(
+    processes: Processes, package_links: PackageLinks, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    root = settings.DATA_DIR / "environments"
+    package_links.add_source(
+        "linker",
+        "import glob, os\n"
+        "open('linker.py', 'w').close()\n"
+        f"for draft in glob.glob({str(root)!r} + '/.layer-*'):\n"
+        "    place = draft + '/packages.txt'\n"
+        f"    os.path.lexists(place) or os.symlink({str(target)!r}, place)\n",
+    )
+    processes.variables["UV_FIND_LINKS"] = package_links.url
+    processes.start("cluster")
+    processes.start("agent")
+
+    packaging = packaged(upload("linker\n"))
+
+    assert packaging.status == Status.FAILURE
+    assert packaging.reason == "A package that was built from source left a link: packages.txt."
+    assert not target.exists()
+
+
 def test_nothing_of_an_installed_wheel_is_run_by_packaging(
     processes: Processes, package_links: PackageLinks, tmp_path: Path
 ) -> None:
@@ -286,13 +303,5 @@ def test_an_environment_that_was_removed_is_made_again_before_the_run(engine: Pr
     environment = orchestration.environment
     environment.directory.rename(environment.root / "gone")
 
-    task = tasks.create_task(
-        orchestration=orchestration,
-        name="again",
-        arguments_json="{}",
-        timeout_seconds=60,
-        user=make_user(),
-    )
-
-    assert "3.3" in log_text(finished(task.runs.get()))
+    assert "3.3" in log_text(run_of(orchestration))
     assert environment.is_ready

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django_q.conf import Conf
 
-from wallaroo_ui.executions.doorbell import Doorbell
-from wallaroo_ui.queue import DOORBELL, DoorbellBroker
+from wallaroo_ui.executions.doorbell import QUEUE, Doorbell
+from wallaroo_ui.queue import DoorbellBroker
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,7 @@ def test_a_job_that_another_cluster_took_is_not_handed_out(
 def test_an_enqueued_job_rings_once_it_can_be_seen(
     broker: DoorbellBroker, django_capture_on_commit_callbacks: Any
 ) -> None:
-    with Doorbell(DOORBELL) as bell:
+    with Doorbell(QUEUE) as bell:
         with django_capture_on_commit_callbacks(execute=True):
             broker.enqueue("job")
             assert not bell.wait(0)

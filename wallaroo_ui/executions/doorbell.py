@@ -15,6 +15,8 @@ from django.conf import settings
 
 from wallaroo_ui.executions import supervisor
 
+AGENT, QUEUE = "agent", "queue"
+
 
 def doorbells(name: str) -> Path:
     """Return the folder of the doorbells called `name` on this host."""

@@ -1,7 +1,7 @@
 """Reading logs: the tail, what came since, a window.
 
 The one place that knows where a log lives: today, in the file that the supervisor
-writes. Every read costs the size of its answer, not the size of the log.
+writes. No read costs more than a window, whatever the size of the log.
 """
 
 import os
@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import IO
 
 from wallaroo_ui.executions.spool import Spool
+from wallaroo_ui.executions.supervisor import INDEX_ENTRY_BYTES
 
-INDEX_ENTRY_BYTES = 24
 BLOCK_BYTES = 64 * 1024
 # No window is larger, however long its lines are, so a page stays quick.
 WINDOW_BYTES = 256 * 1024
@@ -76,9 +76,9 @@ def read_after(spool: Spool, offset: int, *, lines: int = WINDOW_LINES) -> LogWi
     with file:
         end = _end_of_last_line(file)
         offset = _next_line_start(file, min(max(offset, 0), end))
-        start = max(offset, _start_of_last_lines(file, end, lines=lines))
-        if start == end:
+        if offset == end:
             return LogWindow(end_offset=end)
+        start = max(offset, _start_of_last_lines(file, end, lines=lines))
         file.seek(start)
         data = file.read(end - start)
         first = _line_number_at(spool, file, start)

@@ -143,7 +143,7 @@ def supervisor_command(directory: Path, plan: LaunchPlan, *, detached: bool = Fa
         "timeout": "" if plan.timeout_seconds is None else str(plan.timeout_seconds),
         "grace": str(settings.STOP_GRACE_SECONDS),
         "log_limit": str(settings.RUN_LOG_MAX_BYTES),
-        "doorbells": str(doorbell.doorbells("agent")),
+        "doorbells": str(doorbell.doorbells(doorbell.AGENT)),
         "cwd": str(plan.cwd),
         "detach": "1" if detached else "0",
     }
@@ -178,7 +178,7 @@ def request_stop(execution: Execution, *, reason: str, at: datetime) -> bool:
         if _cancel_queued(execution, reason=reason, at=at):
             return True
         if execution.ask_to_stop(reason=reason, at=at):
-            doorbell.ring("agent")
+            doorbell.ring(doorbell.AGENT)
             return True
     return False
 

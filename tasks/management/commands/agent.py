@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from tasks.agent.agent import Agent
-from wallaroo_ui.processes import die_with_parent
+from wallaroo_ui import processes
 
 
 class Command(BaseCommand):
@@ -23,11 +23,8 @@ class Command(BaseCommand):
     def handle(self, *, end_runs: bool, die_with_parent: bool, **_: Any) -> None:
         """Run until SIGTERM or SIGINT."""
         if die_with_parent:
-            _die_with_parent()
+            processes.die_with_parent()
         agent = Agent(ends_runs=end_runs)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: agent.stop())
         agent.run()
-
-
-_die_with_parent = die_with_parent
