@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
@@ -222,6 +223,11 @@ class Packaging(Execution):
         for line in logstore.read_tail(self.spool).lines:
             if match := STEP.fullmatch(line.text):
                 yield match
+
+    @property
+    def time_limit(self) -> timedelta:
+        """Return how long it may take."""
+        return timedelta(seconds=settings.PACKAGING_TIMEOUT_SECONDS)
 
     def explain(self, verdict: Verdict) -> Verdict:
         """Put the packager's own words in place of an exit status."""

@@ -133,20 +133,19 @@ def _launch(packaging: Packaging) -> None:
     orchestration = packaging.orchestration
     _set_status(orchestration, Orchestration.Status.PACKAGING)
     try:
-        packaging.spool.create()
-        order = _order(packaging)
-        path = packaging.spool.directory / ORDER
-        path.write_text(json.dumps(asdict(order)), encoding="utf-8")
-        executions.launch(
-            packaging,
-            LaunchPlan(
-                command=[sys.executable, "-m", "orchestrations.packager", str(path.parent)],
-                environment=_installer_environment(),
-                cwd=settings.BASE_DIR,
-                sandboxed=False,
-                timeout_seconds=settings.PACKAGING_TIMEOUT_SECONDS,
-            ),
-        )
+        with packaging.spool.launching():
+            path = packaging.spool.directory / ORDER
+            path.write_text(json.dumps(asdict(_order(packaging))), encoding="utf-8")
+            executions.launch(
+                packaging,
+                LaunchPlan(
+                    command=[sys.executable, "-m", "orchestrations.packager", str(path.parent)],
+                    environment=_installer_environment(),
+                    cwd=settings.BASE_DIR,
+                    sandboxed=False,
+                    timeout_seconds=settings.PACKAGING_TIMEOUT_SECONDS,
+                ),
+            )
     except Exception as error:  # A claimed packaging must not be left without a word.
         logger.exception("packaging could not be started", extra=packaging.log_context())
         executions.fail_launch(packaging, f"Packaging could not be started: {error}")

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
@@ -139,6 +140,11 @@ class TaskRun(Execution):
     def get_absolute_url(self) -> str:
         """Return the address of its page."""
         return reverse("tasks:run-detail", args=[self.pk])
+
+    @property
+    def time_limit(self) -> timedelta | None:
+        """Return how long the code may run; None for no limit."""
+        return timedelta(seconds=self.task.timeout_seconds)
 
     def log_context(self) -> dict[str, str]:
         """Return what a log line says of this run."""

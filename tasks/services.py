@@ -116,10 +116,10 @@ def _launch(run: TaskRun) -> None:
         orchestrations.request_packaging(orchestration=orchestration, user=None)
         return
     try:
-        run.spool.create()
-        with orchestration.archive.open("rb") as archive:
-            unpack_archive(archive, run.spool.home)
-        executions.launch(run, _plan(run))
+        with run.spool.launching():
+            with orchestration.archive.open("rb") as archive:
+                unpack_archive(archive, run.spool.home)
+            executions.launch(run, _plan(run))
     except Exception as error:  # A claimed run must not be left without a word.
         logger.exception("run could not be started", extra=run.log_context())
         executions.fail_launch(run, f"The run could not be started: {error}")

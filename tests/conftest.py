@@ -43,7 +43,7 @@ def queued_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the names of the jobs handed to django-q2, instead of queueing them."""
     names: list[str] = []
     for module in ("orchestrations.services", "tasks.services", "tasks.agent.agent"):
-        monkeypatch.setattr(f"{module}.async_task", names.append)
+        monkeypatch.setattr(f"{module}.async_task", lambda name, **_: names.append(name))
     return names
 
 

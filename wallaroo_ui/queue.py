@@ -1,14 +1,16 @@
 """The queue of background jobs: django-q2's database broker, with a doorbell.
 
-Two things differ from the stock broker (docs/decisions/0002-django-q2.md): jobs come
-out in the order they went in, and enqueueing wakes the cluster at once instead of at
-its next poll. A job's row is deleted when it is handed out, so that no job is offered
-twice; what must not be forgotten is in our own tables and is looked for again.
+Three things differ from the stock broker (docs/decisions/0002-django-q2.md): jobs come
+out in the order they went in; enqueueing wakes the cluster at once instead of at its next
+poll; and beside the queue that all nodes share, each node has one of its own. A job's row
+is deleted when it is handed out, so that no job is offered twice; what must not be
+forgotten is in our own tables and is looked for again.
 """
 
 import signal
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
@@ -35,13 +37,19 @@ class DoorbellBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         """Return the oldest job, or wait for a ring."""
         if self._bell is None:
             self._bell = doorbell.Doorbell(doorbell.QUEUE).__enter__()
-        jobs = self.get_connection().filter(key=self.list_key).order_by("pk")
+        keys = [self.list_key, this_nodes_key()]
+        jobs = self.get_connection().filter(key__in=keys).order_by("pk")
         for job in jobs[: Conf.BULK]:
             if self.get_connection().filter(pk=job.pk).delete()[0]:
                 return [(job.pk, job.payload)]
             return None  # Another cluster was faster: look again at once.
         self._bell.wait(Conf.POLL)
         return None
+
+
+def this_nodes_key() -> str:
+    """Return the name of the queue whose jobs this node's cluster alone takes."""
+    return f"{Conf.CLUSTER_NAME}@{settings.NODE_NAME}"
 
 
 def is_backed_up() -> bool:

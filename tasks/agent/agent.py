@@ -12,7 +12,7 @@ from tasks.agent.keeper import Keeper, reconnect
 from wallaroo_ui.executions.doorbell import AGENT, Doorbell, ring
 from wallaroo_ui.executions.models import Node
 from wallaroo_ui.executions.services import register_node
-from wallaroo_ui.queue import is_backed_up
+from wallaroo_ui.queue import is_backed_up, this_nodes_key
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Agent:
         """Follow the executions of this host; now and then report and sweep."""
         if self.node is None:
             self.node = register_node()
+            Node.objects.filter(pk=self.node.pk).update(agent_started_at=at)
             logger.info(
                 "agent started",
                 extra={"node": self.node.name, "isolation": self.node.isolation},
@@ -68,13 +69,15 @@ class Agent:
             keeper.sweep(at=at)
             self.swept_at = at
         if self.reported_at is None or at - self.reported_at >= REPORT_EVERY:
+            # Before the report: from then on the others count this node as alive again.
+            keeper.stop_the_given_up(at=at)
             self.report(self.node, at=at)
 
     def report(self, node: Node, *, at: datetime) -> None:
         """Say that this agent lives, and ask the cluster to say so for itself."""
         Node.objects.filter(pk=node.pk).update(agent_seen_at=at)
         if not is_backed_up():
-            async_task("tasks.jobs.report_cluster")
+            async_task("tasks.jobs.report_cluster", cluster=this_nodes_key())
         self.reported_at = at
 
     def end_runs(self, bell: Doorbell) -> None:

@@ -23,6 +23,9 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 # What waits this long beside a free slot was probably never rung for.
 UNHEARD = timedelta(seconds=3)
 
+# How long a node that was given up may be away and still find what it has to stop.
+GIVEN_UP_FOR = timedelta(days=7)
+
 
 class Keeper:
     """Keeps the rows of one node's executions in step with their supervisors."""
@@ -64,6 +67,14 @@ class Keeper:
                 reason = f"Its node {execution.node.name} has not been heard of any more."
                 verdict = Verdict(status=Status.LOST, reason=reason, ended_at=at)
                 executions.end(execution, verdict)
+
+    def stop_the_given_up(self, *, at: datetime) -> None:
+        """Stop what still goes on here although it was given up: this node has come back."""
+        since = at - GIVEN_UP_FOR
+        for kind in (TaskRun, Packaging):
+            given_up = kind.objects.filter(node=self.node, status=Status.LOST, ended_at__gt=since)
+            for execution in given_up.with_relations():
+                executions.stop_given_up(execution, at=at)
 
     def sweep(self, *, at: datetime) -> None:
         """Ring again for what waits although there is room: a doorbell may have been lost."""

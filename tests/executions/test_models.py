@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from tasks.models import TaskRun
 from tests.factories import NOON, make_node, make_run
+from wallaroo_ui.executions.logstore import LogSize
 from wallaroo_ui.executions.models import FINISHED, HELD, UNFINISHED, Node, Status
 from wallaroo_ui.executions.spool import Verdict
 
@@ -91,7 +92,6 @@ def test_what_is_given_back_waits_as_if_it_had_never_been_claimed() -> None:
 
     run.refresh_from_db()
     assert (run.status, run.node, run.claimed_at, run.isolation) == ("queued", None, None, "")
-    assert run.fence == 1
 
 
 @pytest.mark.parametrize("name", ["give_back", "mark_running", "finish"])
@@ -106,7 +106,7 @@ def test_a_change_for_an_old_claim_is_refused_after_a_new_one(name: str) -> None
     assert not CHANGES[name][0](old)
 
     run.refresh_from_db()
-    assert (run.status, run.fence) == (Status.STARTING, 2)
+    assert (run.status, run.fence) == (Status.STARTING, old.fence + 2)
 
 
 def test_a_verdict_is_recorded_with_all_that_it_says() -> None:
@@ -120,15 +120,15 @@ def test_a_verdict_is_recorded_with_all_that_it_says() -> None:
         signal_name="SIGKILL",
         peak_memory_bytes=5_000_000_000,
         cpu_seconds=1.5,
-        log_lines=3_000_000_000,
-        log_bytes=6_000_000_000,
     )
 
-    assert run.finish(verdict, log_tail="last words")
+    assert run.finish(verdict)
+    run.keep_log_summary(LogSize(lines=3_000_000_000, bytes=6_000_000_000), tail="last words")
 
     run.refresh_from_db()
-    for name in vars(verdict):
+    for name in vars(verdict).keys() - {"log_lines", "log_bytes"}:
         assert getattr(run, name) == getattr(verdict, name)
+    assert run.log_size == LogSize(lines=3_000_000_000, bytes=6_000_000_000)
     assert run.log_tail == "last words"
     assert run.is_finished
     assert run.duration == timedelta(seconds=3)
@@ -205,7 +205,7 @@ def test_waiting_and_running_take_the_time_between_their_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("agent", "cluster", "answers"), [(30, 30, True), (31, 0, False), (0, 31, False)]
+    ("agent", "cluster", "answers"), [(25, 25, True), (26, 0, False), (0, 26, False)]
 )
 def test_a_node_answers_while_both_its_processes_report(
     agent: int, cluster: int, answers: bool
@@ -221,3 +221,38 @@ def test_a_node_answers_while_both_its_processes_report(
 def test_a_node_that_never_reported_does_not_answer() -> None:
     assert not Node(agent_seen_at=NOON).is_answering(at=NOON)
     assert not Node(cluster_seen_at=NOON).is_answering(at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("node", "takes"),
+    [
+        (Node(), True),  # Its agent is yet to report for the first time.
+        (Node(agent_seen_at=NOON - timedelta(seconds=10)), True),
+        (Node(agent_seen_at=NOON - timedelta(seconds=20)), False),
+        (Node(agent_seen_at=NOON, is_draining=True), False),
+    ],
+)
+def test_a_node_takes_work_unless_it_drains_or_its_agent_is_away(node: Node, takes: bool) -> None:
+    assert node.takes_work(at=NOON) == takes
+
+
+@pytest.mark.parametrize(
+    ("agent", "cluster", "since", "stuck"),
+    [
+        (1, 14, 100, False),
+        (1, 16, 100, True),
+        (1, None, 16, True),  # It never carried out a job.
+        (1, 16, 5, False),  # It was started again since.
+        (60, 60, 100, False),  # Nobody asked it to.
+        (None, None, 100, False),
+    ],
+)
+def test_a_cluster_that_was_asked_and_gives_no_sign_of_life_is_stuck(
+    agent: int | None, cluster: int | None, since: int, stuck: bool
+) -> None:
+    def before(seconds: int | None) -> datetime | None:
+        return None if seconds is None else NOON - timedelta(seconds=seconds)
+
+    node = Node(agent_seen_at=before(agent), cluster_seen_at=before(cluster))
+
+    assert node.has_stuck_cluster(at=NOON, since=NOON - timedelta(seconds=since)) == stuck

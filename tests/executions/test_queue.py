@@ -8,7 +8,7 @@ import pytest
 from django_q.conf import Conf
 
 from wallaroo_ui.executions.doorbell import QUEUE, Doorbell
-from wallaroo_ui.queue import DoorbellBroker
+from wallaroo_ui.queue import DoorbellBroker, this_nodes_key
 
 pytestmark = pytest.mark.django_db
 
@@ -79,3 +79,15 @@ def test_an_empty_queue_waits_at_the_doorbell(
     assert broker.dequeue() is None
 
     assert waits == [0]
+
+
+def test_a_node_takes_its_own_jobs_and_not_those_of_others(
+    broker: DoorbellBroker, settings: Any
+) -> None:
+    DoorbellBroker(this_nodes_key()).enqueue("mine")
+    settings.NODE_NAME = "other"
+    DoorbellBroker(this_nodes_key()).enqueue("theirs")
+    settings.NODE_NAME = "testnode"
+    broker.enqueue("anybody's")
+
+    assert payloads(broker) == ["mine", "anybody's"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import uuid
@@ -22,7 +23,14 @@ from tests.factories import NOON, make_node, make_run, make_task
 from wallaroo_ui.executions import sandbox, services, supervisor
 from wallaroo_ui.executions.doorbell import Doorbell
 from wallaroo_ui.executions.models import FINISHED, Node, Status
-from wallaroo_ui.executions.services import LAUNCH_SECONDS, LaunchPlan, follow
+from wallaroo_ui.executions.services import (
+    BACKSTOP,
+    LAUNCH_SECONDS,
+    LAUNCHES,
+    LONGEST_LAUNCH_SECONDS,
+    LaunchPlan,
+    follow,
+)
 from wallaroo_ui.executions.spool import Started, Verdict
 
 pytestmark = pytest.mark.usefixtures("queued_jobs")
@@ -83,6 +91,14 @@ def test_nothing_is_claimed_without_a_free_slot(node: Node) -> None:
 
     assert services.claim_oldest(TaskRun, node=node, slots=2, at=NOON) is None
     assert services.claim_oldest(TaskRun, node=node, slots=3, at=NOON) == waiting
+
+
+def test_nothing_is_claimed_by_a_node_that_drains(node: Node) -> None:
+    run = make_run()
+    Node.objects.update(is_draining=True)
+
+    assert services.claim_oldest(TaskRun, node=node, slots=1, at=NOON) is None
+    assert fresh(run).status == Status.QUEUED
 
 
 def test_what_other_nodes_hold_and_what_has_ended_takes_no_slot(node: Node) -> None:
@@ -174,7 +190,7 @@ def test_a_run_that_is_given_back_can_be_claimed_again(node: Node) -> None:
     assert services.give_back(run)
 
     assert services.claim_oldest(TaskRun, node=node, slots=1, at=NOON) == run
-    assert fresh(run).fence == 2
+    assert fresh(run).fence > run.fence
 
 
 def test_a_run_that_was_asked_to_stop_ends_when_it_is_given_back(node: Node) -> None:
@@ -354,7 +370,7 @@ def test_a_run_whose_supervisor_is_gone_is_lost_with_its_log(
     run = fresh(run)
     assert (run.status, run.ended_at) == (Status.LOST, NOON + timedelta(seconds=1))
     assert run.reason == "Its supervisor is gone and left no verdict."
-    assert run.log_tail == "on"
+    assert run.log_tail == "on\nWALLAROO: lost. Its supervisor is gone and left no verdict."
     assert run.log_lines > 0
     wait_until(lambda: not processes_with(token), "the end of what it left running")
 
@@ -404,9 +420,7 @@ def test_a_process_that_got_the_pid_of_a_lost_run_is_left_alone(node: Node, born
 
 
 @pytest.mark.parametrize("has_spool", [True, False])
-def test_a_run_that_never_started_is_lost_after_its_time_to_launch(
-    node: Node, has_spool: bool
-) -> None:
+def test_a_run_that_nobody_is_starting_is_queued_again(node: Node, has_spool: bool) -> None:
     run = claimed(node)
     if has_spool:
         run.spool.create()
@@ -414,20 +428,73 @@ def test_a_run_that_never_started_is_lost_after_its_time_to_launch(
     follow(run, at=NOON + NEVER_STARTED - timedelta(seconds=1))
     assert fresh(run).status == Status.STARTING
     follow(run, at=NOON + NEVER_STARTED)
-    assert fresh(run).status == Status.LOST
+
+    assert (fresh(run).status, fresh(run).node) == (Status.QUEUED, None)
+    assert fresh(run).claim(node=node, at=NOON)
+    fresh(run).spool.create()
 
 
-def test_a_supervisor_that_comes_after_its_run_was_lost_starts_nothing(
+def test_a_run_that_somebody_prepares_is_waited_for(node: Node) -> None:
+    run = claimed(node)
+    with run.spool.launching():
+        follow(run, at=NOON + NEVER_STARTED)
+        assert fresh(run).status == Status.STARTING
+
+
+def test_a_launch_that_takes_for_ever_is_given_up(node: Node) -> None:
+    run = claimed(node)
+    with run.spool.launching():
+        follow(run, at=NOON + timedelta(seconds=LONGEST_LAUNCH_SECONDS))
+
+    assert fresh(run).status == Status.QUEUED
+
+
+def test_a_launch_that_dies_again_and_again_is_a_failure(node: Node) -> None:
+    run = claimed(node)
+    for _ in range(LAUNCHES - 1):
+        follow(run, at=NOON + NEVER_STARTED)
+        assert fresh(run).claim(node=node, at=NOON)
+        run = fresh(run)
+    assert fresh(run).status == Status.STARTING
+    follow(run, at=NOON + NEVER_STARTED)
+
+    run = fresh(run)
+    assert run.status == Status.FAILURE
+    assert run.reason == "It could not be started: its launch died 5 times."
+
+
+def test_what_a_dead_launch_says_later_is_refused(node: Node) -> None:
+    run = claimed(node)
+    late = fresh(run)
+    follow(run, at=NOON + NEVER_STARTED)
+
+    services.fail_launch(late, "The run could not be started.")
+
+    assert fresh(run).status == Status.QUEUED
+
+
+def test_a_supervisor_that_comes_after_its_launch_was_given_up_starts_nothing(
     node: Node, supervisors: Supervisors
 ) -> None:
     run = claimed(node)
     run.spool.create()
+    old = run.spool
     follow(run, at=NOON + NEVER_STARTED)
 
-    late = supervisors.start(python("print('late')"), spool=run.spool, cwd=Path("/"))
+    late = supervisors.start(python("print('late')"), spool=old, cwd=Path("/"))
 
     assert late.process.wait(60) == 75
-    assert not run.spool.log.exists()
+    assert not old.log.exists()
+
+
+def test_a_supervisor_that_died_as_it_started_the_code_leaves_a_lost_run(node: Node) -> None:
+    run = claimed(node)
+    run.spool.create()
+    (run.spool.directory / supervisor.STARTED).write_text("")
+
+    follow(run, at=NOON + NEVER_STARTED)
+
+    assert fresh(run).status == Status.LOST
 
 
 def test_a_supervisor_at_work_is_not_lost_however_slow_its_start(
@@ -443,6 +510,59 @@ def test_a_supervisor_at_work_is_not_lost_however_slow_its_start(
     follow(run, at=NOON + NEVER_STARTED)
 
     assert fresh(run).status == Status.STARTING
+
+
+@pytest.mark.parametrize("why", ["timeout", "stop"])
+def test_what_a_stopped_supervisor_does_not_end_the_agent_ends(
+    why: str, node: Node, supervisors: Supervisors, settings: Any
+) -> None:
+    settings.STOP_GRACE_SECONDS = 60
+    run = claimed(node, task=make_task(timeout_seconds=30))
+    run.spool.create()
+    token = uuid.uuid4().hex
+    supervised = supervisors.start(python(SLEEPS, token), spool=run.spool, token=token)
+    supervised.wait_for("on")
+    started = wait_until(run.spool.started, "the start")
+    follow(run, at=started.started_at)
+    if why == "stop":
+        services.request_stop(fresh(run), reason="Stopped by ann.", at=started.started_at)
+        run.spool.directory.joinpath(supervisor.STOP).touch()
+    os.kill(supervised.process.pid, signal.SIGSTOP)
+    run = fresh(run)
+    due = started.started_at + timedelta(seconds=30 if why == "timeout" else 0)
+    late = due + BACKSTOP + timedelta(seconds=settings.STOP_GRACE_SECONDS)
+
+    follow(run, at=late)
+    assert fresh(run).status == Status.RUNNING
+    follow(run, at=late + timedelta(seconds=1))
+
+    run = fresh(run)
+    words = "by the agent: its supervisor did not answer."
+    assert (run.status, run.reason) == {
+        "timeout": (Status.TIMED_OUT, f"Stopped after its timeout of 30 s, {words}"),
+        "stop": (Status.KILLED, f"Stopped by ann, {words}"),
+    }[why]
+    wait_until(lambda: not processes_with(token), "the end of the code")
+
+
+def test_what_goes_on_of_a_lost_run_is_stopped_when_its_node_is_back(
+    node: Node, supervisors: Supervisors
+) -> None:
+    run = claimed(node)
+    run.spool.create()
+    supervised = supervisors.start(python(SLEEPS), spool=run.spool)
+    supervised.wait_for("on")
+    wait_until(run.spool.started, "the start")
+    services.end(run, Verdict(status=Status.LOST, reason="Away.", ended_at=NOON))
+    assert fresh(run).status == Status.LOST
+
+    services.stop_given_up(fresh(run), at=NOON)
+
+    assert supervised.verdict().status == "killed"
+    wait_until(lambda: not run.spool.is_supervised(), "the end of the supervisor")
+    services.stop_given_up(fresh(run), at=NOON)
+    assert not run.spool.home.exists()
+    assert fresh(run).status == Status.LOST
 
 
 def test_a_request_to_stop_is_passed_on_once(node: Node, settings: Any) -> None:

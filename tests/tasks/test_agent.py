@@ -107,8 +107,8 @@ def test_it_rings_again_for_a_packaging_too(node: Node, queued_jobs: list[str]) 
 def test_what_a_dead_node_holds_is_lost_once_its_lease_is_over(
     node: Node, queued_jobs: list[str]
 ) -> None:
-    dead = make_node(agent_seen_at=NOON - timedelta(seconds=31))
-    alive = make_node(agent_seen_at=NOON - timedelta(seconds=29))
+    dead = make_node(agent_seen_at=NOON - timedelta(seconds=26))
+    alive = make_node(agent_seen_at=NOON - timedelta(seconds=24))
     lost, kept = (make_run(status=Status.RUNNING, node=each) for each in (dead, alive))
     own = make_run(status=Status.RUNNING, node=node)
     ended = make_run(status=Status.SUCCESS, node=dead)
@@ -124,6 +124,22 @@ def test_what_a_dead_node_holds_is_lost_once_its_lease_is_over(
         Status.RUNNING,
         Status.SUCCESS,
     )
+
+
+def test_a_node_that_comes_back_stops_what_was_given_up_and_nothing_else(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[Execution] = []
+    monkeypatch.setattr(
+        executions, "stop_given_up", lambda execution, at: stopped.append(execution)
+    )
+    given_up = make_run(status=Status.LOST, node=node)
+    make_run(status=Status.LOST, node=make_node())
+    make_run(status=Status.KILLED, node=node)
+
+    Keeper(node).stop_the_given_up(at=LATER)
+
+    assert stopped == [given_up]
 
 
 def test_it_stops_ringing_where_nobody_answers(

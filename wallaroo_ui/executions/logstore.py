@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import IO
 
 from wallaroo_ui.executions.spool import Spool
-from wallaroo_ui.executions.supervisor import INDEX_ENTRY_BYTES
+from wallaroo_ui.executions.supervisor import INDEX_ENTRY_BYTES, OWN_MARK
 
 BLOCK_BYTES = 64 * 1024
 # No window is larger, however long its lines are, so a page stays quick.
@@ -102,6 +102,21 @@ def tail_text(spool: Spool, *, lines: int = 20, most_bytes: int = 4096) -> str:
     window = read_tail(spool, lines=lines)
     text = "\n".join(line.text for line in window.lines).encode()
     return text[-most_bytes:].decode(errors="ignore")
+
+
+def append_note(spool: Spool, text: str, *, at: datetime) -> None:
+    """Write a last line of ours to a log that no supervisor writes any more."""
+    try:
+        file = spool.log.open("r+b")
+    except FileNotFoundError:
+        return
+    with file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        torn = b"" if file.read(1) in {b"", b"\n"} else b"\n"
+        stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+        words = " ".join(text.split())
+        file.write(torn + f"{stamp} stdout F ".encode() + OWN_MARK + words.encode() + b"\n")
 
 
 def _next_line_start(file: IO[bytes], offset: int) -> int:

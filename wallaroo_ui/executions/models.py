@@ -27,6 +27,12 @@ class Isolation(models.TextChoices):
     PROCESS = "process", "Not sandboxed (plain process)"
 
 
+# An agent reports every 5 s; after so long it counts as away, before its lease is over.
+AGENT_AWAY = timedelta(seconds=12)
+# A cluster that has carried out no job for so long, asked every 5 s, is stuck.
+CLUSTER_STUCK = timedelta(seconds=15)
+
+
 class Node(models.Model):
     """A host that executes. Its agent and its cluster report here."""
 
@@ -34,9 +40,17 @@ class Node(models.Model):
     slots = models.PositiveIntegerField(help_text="How many runs it holds at once.")
     isolation = models.CharField(max_length=16, choices=Isolation)
     isolation_detail = models.CharField(max_length=255, blank=True)
+    versions = models.CharField(max_length=255, blank=True)
+    is_draining = models.BooleanField(
+        default=False, help_text="It takes no more work; what it holds goes on to its end."
+    )
+    agent_started_at = models.DateTimeField(null=True, blank=True)
     agent_seen_at = models.DateTimeField(null=True, blank=True)
     cluster_seen_at = models.DateTimeField(
         null=True, blank=True, help_text="When a background job last ran to its end here."
+    )
+    cluster_restarted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its cluster was last restarted for taking no jobs."
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -51,6 +65,25 @@ class Node(models.Model):
             and self.cluster_seen_at is not None
             and min(self.agent_seen_at, self.cluster_seen_at) >= oldest
         )
+
+    def has_stuck_cluster(self, *, at: datetime, since: datetime) -> bool:
+        """Tell whether its cluster was asked for a sign of life and gave none for too long.
+
+        Args:
+            at: the present.
+            since: when the cluster was started.
+        """
+        if self.agent_seen_at is None or self.agent_seen_at <= at - AGENT_AWAY:
+            return False  # Nobody asked.
+        return max(since, self.cluster_seen_at or since) < at - CLUSTER_STUCK
+
+    def takes_work(self, *, at: datetime) -> bool:
+        """Tell whether it may claim: not draining, and followed by an agent that lives.
+
+        What a node without its agent started would be given up as lost with its lease.
+        """
+        is_followed = self.agent_seen_at is None or self.agent_seen_at > at - AGENT_AWAY
+        return is_followed and not self.is_draining
 
 
 class Status(models.TextChoices):
@@ -154,8 +187,23 @@ class Execution(models.Model):
 
     @property
     def spool(self) -> Spool:
-        """Return the files shared with the supervisor."""
-        return Spool(Path(settings.DATA_DIR) / self.spool_name / str(self.pk))
+        """Return the files shared with the supervisor of the present claim.
+
+        A later claim has a folder of its own: what an earlier launch, given up as dead, does
+        after all happens apart from it.
+        """
+        name = str(self.pk) if self.fence <= 1 else f"{self.pk}.{self.fence}"
+        return Spool(self.spools() / name)
+
+    @classmethod
+    def spools(cls) -> Path:
+        """Return the folder that holds the spools of this kind."""
+        return Path(settings.DATA_DIR) / cls.spool_name
+
+    @property
+    def time_limit(self) -> timedelta | None:
+        """Return how long the code may run; None for no limit."""
+        return None
 
     @property
     def is_finished(self) -> bool:
@@ -200,10 +248,14 @@ class Execution(models.Model):
         )
 
     def give_back(self) -> bool:
-        """Put a claimed execution back into the queue, before anything was started."""
+        """Put a claimed execution back into the queue, before anything was started.
+
+        The fence rises: what the old claimant says from now on is refused.
+        """
         return self._change(
             Q(status=Status.STARTING, fence=self.fence),
             status=Status.QUEUED,
+            fence=F("fence") + 1,
             node=None,
             isolation="",
             claimed_at=None,
@@ -235,7 +287,7 @@ class Execution(models.Model):
             stop_requested_at=at,
         )
 
-    def finish(self, verdict: Verdict, *, log_tail: str = "") -> bool:
+    def finish(self, verdict: Verdict) -> bool:
         """Record how it ended. False: it had ended before, or belongs to another claim."""
         return self._change(
             Q(status__in=UNFINISHED, fence=self.fence),
@@ -247,10 +299,12 @@ class Execution(models.Model):
             signal_name=verdict.signal_name,
             peak_memory_bytes=verdict.peak_memory_bytes,
             cpu_seconds=verdict.cpu_seconds,
-            log_lines=verdict.log_lines,
-            log_bytes=verdict.log_bytes,
-            log_tail=log_tail,
         )
+
+    def keep_log_summary(self, size: LogSize, *, tail: str) -> None:
+        """Keep what lists show of a log that has come to its end."""
+        self.log_lines, self.log_bytes, self.log_tail = size.lines, size.bytes, tail
+        self.save(update_fields=["log_lines", "log_bytes", "log_tail"])
 
     def _change(self, condition: Q, **changes: Any) -> bool:
         rows = type(self).objects.filter(condition, pk=self.pk)

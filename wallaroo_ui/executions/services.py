@@ -2,8 +2,10 @@
 
 import functools
 import hashlib
+import importlib.metadata
 import logging
 import os
+import platform
 import py_compile
 import signal
 import subprocess
@@ -30,8 +32,14 @@ logger = logging.getLogger(__name__)
 # is its model. The floors above hang on it what follows.
 ended = Signal()
 
-# How long a claimed execution may go without a supervisor before it counts as lost.
-LAUNCH_SECONDS = 30
+# How long after its claim nobody may be seen preparing an execution, or starting it,
+# before the claim counts as dead; and how long at the most one may be at it.
+LAUNCH_SECONDS = 10
+LONGEST_LAUNCH_SECONDS = 900
+# A launch that dies so often kills whoever tries it.
+LAUNCHES = 5
+# How long a supervisor may be late with an end before the agent ends it instead.
+BACKSTOP = timedelta(seconds=10)
 
 # How many waiting executions one claim looks at; another node may take the first ones.
 CANDIDATES = 10
@@ -68,9 +76,18 @@ def register_node() -> Node:
             "slots": settings.RUN_SLOTS,
             "isolation": found.isolation,
             "isolation_detail": found.detail[:255],
+            "versions": versions(),
         },
     )
     return node
+
+
+def versions() -> str:
+    """Return what runs here, for people who wonder why two nodes differ."""
+    product = importlib.metadata.version("wallaroo-ui")
+    return f"Wallaroo UI {product}, Python {platform.python_version()}, {platform.system()} " + (
+        platform.release()
+    )
 
 
 def this_node() -> Node:
@@ -91,7 +108,9 @@ def claim_oldest(
         at: the present.
     """
     # One claim at a time on a node, so that two cannot take its last slot together.
-    Node.objects.select_for_update().get(pk=node.pk)
+    node = Node.objects.select_for_update().get(pk=node.pk)
+    if not node.takes_work(at=at):
+        return None
     if kind.objects.held_by(node).count() >= slots:
         return None
     candidate: ExecutionT
@@ -207,17 +226,71 @@ def follow(execution: Execution, *, at: datetime) -> None:
             spool.order_stop(
                 reason=execution.stop_reason, grace_seconds=settings.STOP_GRACE_SECONDS
             )
-    claimed_at = execution.claimed_at or execution.queued_at
     if started is None:
-        if at - claimed_at < timedelta(seconds=LAUNCH_SECONDS):
-            return
-        spool.forbid_start()  # Or one that comes too late would run what counts as lost.
+        _follow_launch(execution, at=at)
     # Asked in this order: a verdict is written before the lock is let go.
-    if not spool.is_supervised() and spool.verdict() is None:
-        if started is not None:
-            kill_leftovers(started)
-        reason = "Its supervisor is gone and left no verdict."
-        end(execution, Verdict(status=Status.LOST, reason=reason, ended_at=at))
+    elif spool.is_supervised():
+        _end_overdue(execution, started, at=at)
+    elif spool.verdict() is None:
+        kill_leftovers(started)
+        _lose(execution, at=at)
+
+
+def _follow_launch(execution: Execution, *, at: datetime) -> None:
+    """Put what nobody is starting any more back into the queue, if nothing was started."""
+    spool = execution.spool
+    waited = (at - (execution.claimed_at or execution.queued_at)).total_seconds()
+    if waited < LAUNCH_SECONDS:
+        return
+    # Asked in this order: the one takes its lock before the other lets go of its own.
+    if waited < LONGEST_LAUNCH_SECONDS and (spool.is_launching() or spool.is_supervised()):
+        return
+    if not spool.forbid_start():
+        # It was started after all. Or its supervisor died at that very moment.
+        if spool.started() is None and not spool.is_supervised() and spool.verdict() is None:
+            _lose(execution, at=at)
+    elif execution.fence < 2 * LAUNCHES - 1:  # Both a claim and its giving back raise it.
+        logger.warning("launch died, queued again", extra=execution.log_context())
+        spool.clear_home()
+        give_back(execution)
+    else:
+        fail_launch(execution, f"It could not be started: its launch died {LAUNCHES} times.")
+
+
+def _end_overdue(execution: Execution, started: Started, *, at: datetime) -> None:
+    """End what its supervisor should have ended long ago, in its place."""
+    grace = timedelta(seconds=settings.STOP_GRACE_SECONDS) + BACKSTOP
+    asked_at, limit = execution.stop_requested_at, execution.time_limit
+    if limit is not None and at > started.started_at + limit + grace:
+        status = Status.TIMED_OUT
+        reason = f"Stopped after its timeout of {limit.total_seconds():g} s"
+    elif asked_at is not None and at > asked_at + grace:
+        status, reason = Status.KILLED, execution.stop_reason.rstrip(".")
+    else:
+        return
+    execution.spool.kill()
+    reason += ", by the agent: its supervisor did not answer."
+    end(execution, Verdict(status=status, reason=reason, ended_at=at))
+
+
+def _lose(execution: Execution, *, at: datetime) -> None:
+    reason = "Its supervisor is gone and left no verdict."
+    end(execution, Verdict(status=Status.LOST, reason=reason, ended_at=at))
+
+
+def stop_given_up(execution: Execution, *, at: datetime) -> None:
+    """Stop what goes on of an execution that counts as lost: its node was away too long."""
+    spool = execution.spool
+    if not spool.is_supervised():
+        spool.clear_home()
+        return
+    ended_at = execution.ended_at or at
+    reason = "Its node was away for too long: it had been given up as lost."
+    if not spool.has_stop_order():
+        logger.warning("stopping what was given up", extra=execution.log_context())
+        spool.order_stop(reason=reason, grace_seconds=settings.STOP_GRACE_SECONDS)
+    elif at > ended_at + timedelta(seconds=settings.NODE_LEASE_SECONDS) + 2 * BACKSTOP:
+        spool.kill()
 
 
 def kill_leftovers(started: Started) -> None:
@@ -238,22 +311,21 @@ def kill_leftovers(started: Started) -> None:
 def end(execution: Execution, verdict: Verdict) -> bool:
     """Record a verdict, once, and what follows from it."""
     spool = execution.spool
-    verdict = execution.explain(verdict)
-    size = logstore.measure(spool)
-    verdict = replace(
-        verdict,
-        # PostgreSQL keeps no NUL in a text.
-        reason=verdict.reason.replace("\0", "\\x00"),
-        log_lines=size.lines,
-        log_bytes=size.bytes,
-    )
+    # PostgreSQL keeps no NUL in a text.
+    explained = execution.explain(verdict)
+    verdict = replace(explained, reason=explained.reason.replace("\0", "\\x00"))
+    has_last_line = spool.verdict() is not None
+    is_over = has_last_line or not spool.is_supervised()
     # Before the row: nobody looks at a finished execution again. With a verdict nothing runs
     # in it any more, even where its supervisor is still on its way out.
-    if spool.verdict() is not None or not spool.is_supervised():
+    if is_over:
         spool.clear_home()
     with transaction.atomic():
-        if not execution.finish(verdict, log_tail=logstore.tail_text(spool)):
+        if not execution.finish(verdict):
             return False
+        if is_over and not has_last_line:
+            logstore.append_note(spool, f"{verdict.status}. {verdict.reason}", at=verdict.ended_at)
+        execution.keep_log_summary(logstore.measure(spool), tail=logstore.tail_text(spool))
         execution.refresh_from_db()
         ended.send(sender=type(execution), execution=execution)
     logger.info(
@@ -262,7 +334,7 @@ def end(execution: Execution, verdict: Verdict) -> bool:
             **execution.log_context(),
             "status": verdict.status,
             "exit_code": verdict.exit_code,
-            "log_lines": verdict.log_lines,
+            "log_lines": execution.log_lines,
         },
     )
     return True

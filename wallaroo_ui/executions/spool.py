@@ -11,12 +11,18 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from wallaroo_ui.executions import supervisor
+
+# Held (flock) by whoever prepares a spool and starts its supervisor.
+LAUNCHER = "launcher.lock"
+# What stands in `started.json` where nothing will be started any more.
+FORBIDDEN = b"null"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +100,27 @@ class Spool:
         self.directory.mkdir(mode=0o700)
         self.home.mkdir(mode=0o700)
 
+    @contextlib.contextmanager
+    def launching(self) -> Iterator[None]:
+        """Make it, and be seen preparing it as long as this process lives.
+
+        Raises:
+            OSError: it is there already.
+        """
+        self.create()
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(self.directory / LAUNCHER, flags, 0o600)
+        try:
+            # The kernel lets go of it when this process dies, however it dies.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def is_launching(self) -> bool:
+        """Tell whether somebody is preparing it at this moment."""
+        return self._is_locked(LAUNCHER)
+
     def started(self) -> Started | None:
         """Return that the code was started, or None as long as it was not."""
         content = self._read_json(supervisor.STARTED)
@@ -109,8 +136,11 @@ class Spool:
 
     def is_supervised(self) -> bool:
         """Tell whether a supervisor lives: it holds the lock until its very end."""
+        return self._is_locked(supervisor.LOCK)
+
+    def _is_locked(self, name: str) -> bool:
         try:
-            descriptor = os.open(self.directory / supervisor.LOCK, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self.directory / name, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
@@ -123,11 +153,22 @@ class Spool:
         finally:
             os.close(descriptor)
 
-    def forbid_start(self) -> None:
-        """Have a supervisor that comes from now on refuse to start the code."""
+    def forbid_start(self) -> bool:
+        """Have a supervisor that comes from now on refuse to start the code.
+
+        Returns:
+            True where nothing was started and nothing will be; False where a supervisor was
+            first.
+        """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):  # There has been one already.
-            os.close(os.open(self.directory / supervisor.STARTED, os.O_CREAT | os.O_EXCL, 0o600))
+        path = self.directory / supervisor.STARTED
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_bytes() == FORBIDDEN
+        os.write(descriptor, FORBIDDEN)
+        os.close(descriptor)
+        return True
 
     def order_stop(self, *, reason: str, grace_seconds: float) -> None:
         """Tell the supervisor to end the code: TERM, then KILL after the grace."""
@@ -142,19 +183,28 @@ class Spool:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(started.supervisor_pid, signal.SIGCONT)
 
+    def kill(self) -> None:
+        """Kill a supervisor that does not answer any more, and everything below it."""
+        started = self.started()
+        if started is None or not self.is_supervised():
+            return
+        # Looked for first: with their supervisor gone they are nobody's children.
+        tree = [*supervisor.descendants(started.supervisor_pid), started.supervisor_pid]
+        for pid in reversed(tree):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
     def has_stop_order(self) -> bool:
         """Tell whether the supervisor has been told to stop."""
         return (self.directory / supervisor.STOP).exists()
 
     def clear_home(self) -> None:
         """Remove the code and what it wrote; the log and the verdict stay."""
-        with contextlib.suppress(RecursionError):
-            shutil.rmtree(self.home, ignore_errors=True)
-        if self.home.exists():  # Folders nested without end, or closed even to their owner.
-            for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-                subprocess.run(
-                    [*command, "--", str(self.home)], stderr=subprocess.DEVNULL, check=False
-                )
+        remove_tree(self.home)
+
+    def remove(self) -> None:
+        """Remove all of it, the log too."""
+        remove_tree(self.directory)
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
         try:
@@ -166,3 +216,12 @@ class Spool:
         except ValueError:  # Claimed, not written yet; or a host died as it was written.
             return None
         return content
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a folder and what user code may have put into it."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists():  # Folders nested without end, or closed even to their owner.
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(directory)], stderr=subprocess.DEVNULL, check=False)

@@ -1,4 +1,5 @@
 import logging
+import os
 import signal
 import time
 from argparse import ArgumentParser
@@ -6,18 +7,37 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django_q.cluster import Cluster
+from django_q import cluster as django_q_cluster
+from django_q.cluster import Cluster, Sentinel
 
 from wallaroo_ui import processes
 
 logger = logging.getLogger(__name__)
 
 
-class Command(BaseCommand):
-    """Run django-q2's cluster, as `qcluster` does, without its two ways to go wrong.
+class StrictSentinel(Sentinel):  # type: ignore[misc]  # django-q2 has no types
+    """A sentinel that ends the cluster where one of its processes was killed.
 
-    Its stock signal handler waits inside the handler, which can deadlock; and its
-    processes go on working when their parent was killed.
+    The stock one puts another in its place. But the killed one may have held the lock of a
+    queue: then the cluster looks healthy and never takes a job again.
+    """
+
+    def reincarnate(self, process: Any) -> None:
+        """Replace a process that ended by itself; a killed one takes the cluster along."""
+        code = process.exitcode
+        if code is not None and code < 0:
+            logger.error(
+                "one of the cluster's processes was killed", extra={"signal_number": -code}
+            )
+            os._exit(1)
+        super().reincarnate(process)
+
+
+class Command(BaseCommand):
+    """Run django-q2's cluster, as `qcluster` does, without its three ways to go wrong.
+
+    Its stock signal handler waits inside the handler, which can deadlock; its processes go
+    on working when their parent was killed; and one that is killed can leave a lock behind.
     """
 
     help = "Runs django-q2's cluster, which carries out background jobs."
@@ -37,6 +57,7 @@ class Command(BaseCommand):
             nonlocal asked_to_stop
             asked_to_stop = True
 
+        django_q_cluster.Sentinel = StrictSentinel
         cluster = Cluster()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, ask)

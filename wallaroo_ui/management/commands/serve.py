@@ -10,17 +10,21 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+from django.utils import timezone
 
 from wallaroo_ui.executions import sandbox
+from wallaroo_ui.executions.models import Node
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
-LONGEST_BACKOFF_SECONDS = 30.0
+LONGEST_BACKOFF_SECONDS = 8.0
 # A child that stayed up for this long has forgotten its earlier deaths.
 STEADY_SECONDS = 30.0
 GOODBYE_SECONDS = 2.0
 AGENT_GOODBYE_SECONDS = 4.5
+WATCH_EVERY_SECONDS = 2.0
 
 
 class Child:
@@ -31,6 +35,7 @@ class Child:
         self.command = [sys.executable, sys.argv[0], name, "--die-with-parent", *arguments]
         self.environment = os.environ | ({"CONN_MAX_AGE": "600"} if keeps_connection else {})
         self.process: subprocess.Popen[bytes] | None = None
+        self.started_on = timezone.now()
         self.deaths = 0
         self.started_at = 0.0
         self.start_at = 0.0
@@ -41,6 +46,7 @@ class Child:
             self.command, env=self.environment, start_new_session=True, stdin=subprocess.DEVNULL
         )
         self.started_at = now
+        self.started_on = timezone.now()
 
     def look_after(self, *, now: float) -> None:
         """Start it, or start it again after a pause that grows with each death."""
@@ -105,9 +111,14 @@ class Command(BaseCommand):
         cluster = Child("cluster", keeps_connection=True)
         agent = Child("agent", *(["--end-runs"] if end_runs else []), keeps_connection=True)
         announced = False
+        watched_at = 0.0
         while not self.stopping:
+            now = time.monotonic()
             for child in (web, cluster, agent):
-                child.look_after(now=time.monotonic())
+                child.look_after(now=now)
+            if now - watched_at >= WATCH_EVERY_SECONDS:
+                kill_if_stuck(cluster)
+                watched_at = now
             if not announced and is_listening(shown_host(), settings.PORT):
                 self.stdout.write(f"\nWallaroo UI is at http://{shown_host()}:{settings.PORT}/\n")
                 self.stdout.flush()
@@ -128,6 +139,27 @@ class Command(BaseCommand):
         web.wait(until=until)
         agent.wait(until=until + AGENT_GOODBYE_SECONDS - GOODBYE_SECONDS)
         logger.info("stopped")
+
+
+def kill_if_stuck(cluster: Child) -> None:
+    """Kill a cluster that takes no jobs, to have it started again.
+
+    django-q2 can deadlock with every one of its processes alive and looking healthy; it does
+    not hear SIGTERM then.
+    """
+    if cluster.process is None:
+        return
+    now = timezone.now()
+    try:
+        node = Node.objects.filter(name=settings.NODE_NAME).first()
+        if node is None or not node.has_stuck_cluster(at=now, since=cluster.started_on):
+            return
+        Node.objects.filter(pk=node.pk).update(cluster_restarted_at=now)
+    except DatabaseError:
+        connection.close()
+        return  # Then it is not the cluster that is stuck.
+    logger.error("cluster takes no jobs; killing it to start it again", extra={"node": node.name})
+    cluster.process.kill()
 
 
 def shown_host() -> str:
