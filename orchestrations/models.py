@@ -62,14 +62,17 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
 
     def with_workload_status(self) -> Self:
         """Add `workload_status`, one of `WorkloadStatus`, and `is_going_on`."""
-        # Through the reverse relation: this floor knows that tasks have runs, no more.
+        # Through the reverse relation: this floor knows that tasks have runs and a next one.
         same = Orchestration.objects.filter(pk=OuterRef("pk"))
         latest = (
             same.filter(tasks__runs__status__in=FINISHED)
             .order_by("-tasks__runs__ended_at")
             .values("tasks__runs__status")[:1]
         )
-        going_on = same.filter(tasks__runs__status__in=UNFINISHED)
+        going_on = same.filter(
+            Q(tasks__runs__status__in=UNFINISHED)
+            | Q(tasks__next_run_at__isnull=False, tasks__paused_at=None)
+        )
         return self.annotate(
             latest_verdict=Subquery(latest), is_going_on=Exists(going_on)
         ).annotate(

@@ -1,6 +1,7 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from tasks import services
 from tasks.models import Task, TaskRun
@@ -33,7 +34,7 @@ class TaskRunAdmin(HistoryAdmin):
     def stop(self, request: HttpRequest, queryset: QuerySet[TaskRun]) -> None:
         """Ask for the end of each of the chosen runs."""
         stopped = sum(
-            services.stop_run(run=run, user=request.user)  # type: ignore[arg-type]
+            services.stop_run(run=run, user=request.user, at=timezone.now())  # type: ignore[arg-type]
             for run in queryset
         )
         self.message_user(request, f"{stopped} asked to stop.", messages.SUCCESS)

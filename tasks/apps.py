@@ -20,14 +20,14 @@ class TasksConfig(AppConfig):
 
 def on_packaging_ended(execution: Any, **_: Any) -> None:
     """Start, or end, the runs that waited for a packaging."""
-    from tasks import services
+    from tasks import launching, services
 
     services.fail_waiting_runs(execution)
-    services.ring_after_commit()
+    launching.ring_after_commit()
 
 
-def on_run_ended(**_: Any) -> None:
-    """Let the next waiting run have the slot."""
-    from tasks import services
+def on_run_ended(execution: Any, **_: Any) -> None:
+    """Make the run that follows, and let the next waiting one have the slot."""
+    from tasks import successors
 
-    services.ring_after_commit()
+    successors.succeed(execution)

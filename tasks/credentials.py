@@ -18,6 +18,8 @@ from wallaroo_ui.accounts.models import User
 
 # A script that runs to its timeout should not have to refresh.
 SPARE = timedelta(hours=1)
+# A run without a timeout refreshes day by day, as long as it goes on.
+A_DAY, YEARS = timedelta(days=1), timedelta(days=3650)
 
 
 class NobodyToActFor(Exception):
@@ -33,13 +35,14 @@ def token_cache(run: TaskRun) -> dict[str, Any]:
     user = run.task.created_by
     if user is None or not user.is_active:
         raise NobodyToActFor("the person who made the task has no active account any more.")
-    lifetime = timedelta(seconds=run.task.timeout_seconds) + SPARE
-    expiry = timezone.now() + lifetime
+    now = timezone.now()
+    lifetime = (run.time_limit or A_DAY) + SPARE
+    refresh_lifetime = lifetime if run.time_limit else YEARS
     return {
         "access_token": tokens.access_token(user, lifetime=lifetime, run=run.pk),
-        "expiry": expiry.timestamp(),
-        "refresh_token": tokens.refresh_token(user, lifetime=lifetime, run=run.pk),
-        "refresh_token_expiry": expiry.timestamp(),
+        "expiry": (now + lifetime).timestamp(),
+        "refresh_token": tokens.refresh_token(user, lifetime=refresh_lifetime, run=run.pk),
+        "refresh_token_expiry": (now + refresh_lifetime).timestamp(),
         "user_id": str(user.pk),
         "user_email": user.email,
     }

@@ -2,14 +2,19 @@
 
 from django.utils import timezone
 
-from tasks import services
+from tasks import launching, stopping
 from wallaroo_ui.executions.models import Node
 from wallaroo_ui.executions.services import this_node
 
 
 def launch_runs() -> int:
     """Start the runs that wait."""
-    return services.launch_runs()
+    return launching.launch_runs()
+
+
+def conclude_kills() -> int:
+    """Bring tasks that are being stopped to their end."""
+    return stopping.conclude_kills(at=timezone.now())
 
 
 def report_cluster() -> None:

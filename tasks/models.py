@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
@@ -11,7 +11,8 @@ from django.db.models import OuterRef, Prefetch, Q, Subquery
 from django.urls import reverse
 
 from orchestrations.models import Orchestration
-from wallaroo_ui.executions.models import Execution, ExecutionQuerySet
+from tasks.schedules import Schedule
+from wallaroo_ui.executions.models import FAILED, UNFINISHED, Execution, ExecutionQuerySet, Status
 from wallaroo_ui.workspaces.models import Workspace
 
 if TYPE_CHECKING:
@@ -20,12 +21,32 @@ if TYPE_CHECKING:
     from wallaroo_ui.accounts.models import User
 
 MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
+LONGEST_RETRY_DELAY = timedelta(days=1)
+# A continuous task whose run failed sooner waits before the next one.
+QUICK = timedelta(seconds=10)
 
 
 class Kind(models.TextChoices):
     """When a task runs."""
 
     ONCE = "once", "Run Once"  # One run, at once.
+    SCHEDULED = "scheduled", "Run Scheduled"  # A run at each tick of its schedule.
+    CONTINUOUS = "continuous", "Run Continuously"  # A run until it ends, then the next.
+
+
+class Overlap(models.TextChoices):
+    """What becomes of a tick that comes while an earlier run goes on."""
+
+    ALLOW = "allow", "Start another beside it"  # The specification's way.
+    SKIP = "skip", "Skip the new one"
+
+
+class Missed(models.TextChoices):
+    """What becomes of the ticks that came while no scheduler was there."""
+
+    LATEST = "latest", "Run the latest one"
+    SKIP = "skip", "Skip all of them"
+    ALL = "all", "Run all of them, at most 100"
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
@@ -38,6 +59,11 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def newest_first(self) -> Self:
         """Return the latest made first."""
         return self.order_by("-created_at", "-pk")
+
+    def due(self, *, at: datetime) -> Self:
+        """Return the active ones with a tick that is not accounted for, the latest tick last."""
+        due = self.filter(state=Task.State.ACTIVE, next_run_at__lte=at)
+        return due.order_by("next_run_at", "pk")
 
     def with_last_run(self) -> Self:
         """Fetch each task's newest run along, as `Task.last_run` wants it."""
@@ -53,34 +79,96 @@ class Task(models.Model):
 
     Attributes:
         arguments_json: a JSON object, kept as it was sent: what the code reads.
-        timeout_seconds: how long one run may take.
+        timeout_seconds: how long one run may take; None for no limit.
+        schedule: one or more five-field cron lines, for a scheduled task.
+        time_zone: the IANA zone in which the schedule is meant.
+        next_run_at: the first tick that is not accounted for: made into a run, or recorded
+            as skipped. While the task is paused it stays where it was.
+        retries: how often a run that failed is tried again, each time as a run of its own.
+        start_deadline_seconds: a run that could not start for so long does not start at all.
+        quick_failures: how many runs of a continuous task in a row failed at once.
+        schedule_error: why its schedule cannot be followed any more.
     """
+
+    class State(models.TextChoices):
+        """Whether a task makes runs."""
+
+        ACTIVE = "active", "Active"  # It does.
+        PAUSED = "paused", "Paused"  # It will, when somebody resumes it.
+        PENDING_KILL = "pending_kill", "Stopping"  # Never again; its last runs are ending.
+        KILLED = "killed", "Stopped"  # Over: nothing runs, the logs are deleted.
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     orchestration = models.ForeignKey(Orchestration, models.CASCADE, related_name="tasks")
     name = models.CharField(max_length=255)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.ONCE)
+    state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
     arguments_json = models.TextField("JSON arguments", default="{}")
-    timeout_seconds = models.PositiveIntegerField(default=settings.RUN_TIMEOUT_SECONDS)
+    timeout_seconds = models.PositiveIntegerField(
+        default=settings.RUN_TIMEOUT_SECONDS, null=True, blank=True
+    )
+
+    schedule = models.TextField(blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    next_run_at = models.DateTimeField(null=True, blank=True)
+    schedule_error = models.TextField(blank=True)
+
+    overlap = models.CharField(max_length=16, choices=Overlap, default=Overlap.ALLOW)
+    missed = models.CharField(max_length=16, choices=Missed, default=Missed.LATEST)
+    retries = models.PositiveSmallIntegerField(default=0)
+    retry_delay_seconds = models.PositiveIntegerField(default=60)
+    retry_backoff = models.BooleanField(
+        default=True, help_text="Each retry waits twice as long as the one before."
+    )
+    start_deadline_seconds = models.PositiveIntegerField(null=True, blank=True)
+    quick_failures = models.PositiveIntegerField(default=0)
+
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    kill_requested_at = models.DateTimeField(null=True, blank=True)
+    killed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    killed_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[Any] = TaskQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["orchestration", "-created_at", "-id"])]
+        indexes = [
+            models.Index(fields=["orchestration", "-created_at", "-id"]),
+            models.Index(
+                fields=["next_run_at"], condition=Q(state="active"), name="task_next_tick"
+            ),
+            models.Index(
+                fields=["state"], condition=Q(state="pending_kill"), name="task_pending_kill"
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(timeout_seconds__gte=1, timeout_seconds__lte=MAX_TIMEOUT_SECONDS),
+                condition=Q(timeout_seconds=None)
+                | Q(timeout_seconds__gte=1, timeout_seconds__lte=MAX_TIMEOUT_SECONDS),
                 name="task_timeout_from_1_s_to_30_days",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="scheduled") & ~Q(schedule="")
+                | ~Q(kind="scheduled") & Q(schedule=""),
+                name="task_schedule_when_scheduled",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        """Return the address of its page."""
+        return reverse("tasks:detail", args=[self.pk])
 
     @property
     def workspace(self) -> Workspace:
@@ -94,12 +182,38 @@ class Task(models.Model):
         return arguments
 
     @property
+    def cron(self) -> Schedule:
+        """Return its schedule; raises ScheduleRefused where it is not understood any more."""
+        return Schedule.stored(self.schedule, self.time_zone)
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether it makes runs by itself, or would."""
+        return self.state == self.State.ACTIVE
+
+    @property
+    def is_paused(self) -> bool:
+        """Tell whether it waits to be resumed."""
+        return self.state == self.State.PAUSED
+
+    @property
+    def is_ended(self) -> bool:
+        """Tell whether it will never make a run again."""
+        return self.state in {self.State.PENDING_KILL, self.State.KILLED}
+
+    @property
     def last_run(self) -> "TaskRun | None":
         """Return the newest run; free of a query after `with_last_run`."""
         if hasattr(self, "prefetched_last_runs"):
             return next(iter(self.prefetched_last_runs), None)
         run: TaskRun | None = self.runs.newest_first().first()
         return run
+
+    def retry_delay(self, *, attempt: int) -> timedelta:
+        """Return how long the retry waits that follows an attempt, counted from 1."""
+        doublings = attempt - 1 if self.retry_backoff else 0
+        seconds = self.retry_delay_seconds * 2 ** min(doublings, 20)
+        return min(timedelta(seconds=seconds), LONGEST_RETRY_DELAY)
 
 
 class TaskRunQuerySet(ExecutionQuerySet):
@@ -111,20 +225,81 @@ class TaskRunQuerySet(ExecutionQuerySet):
 
     def with_relations(self) -> Self:
         """Fetch along what launching, following and showing a run look at."""
-        return self.select_related("node", "task__created_by", "task__orchestration__workspace")
+        return self.select_related(
+            "node", "requested_by", "task__created_by", "task__orchestration__workspace"
+        )
 
-    def startable(self) -> Self:
-        """Return those that may start: a run waits for its orchestration's packaging."""
-        ready = Orchestration.Status.READY
-        return super().startable().filter(task__orchestration__status=ready)
+    def startable(self, *, at: datetime) -> Self:
+        """Return those that may start at a moment.
+
+        A run waits for its orchestration's packaging, and for its own time; a task that is
+        being stopped starts nothing any more.
+        """
+        return (
+            super()
+            .startable(at=at)
+            .filter(
+                Q(not_before=None) | Q(not_before__lte=at),
+                Q(start_by=None) | Q(start_by__gt=at),
+                task__orchestration__status=Orchestration.Status.READY,
+                task__state__in=(Task.State.ACTIVE, Task.State.PAUSED),
+            )
+        )
+
+    def too_late(self, *, at: datetime) -> Self:
+        """Return those that waited until their start deadline was over."""
+        return self.filter(status=Status.QUEUED, start_by__lte=at)
+
+    def unheard(self, *, at: datetime, after: timedelta) -> Self:
+        """Return those that could start; one that waited for its time was never rung for."""
+        return self.startable(at=at).filter(
+            Q(not_before__isnull=False) | Q(queued_at__lt=at - after)
+        )
+
+
+class Trigger(models.TextChoices):
+    """What made a run."""
+
+    TASK = "task", "Its task was made"
+    SCHEDULE = "schedule", "Schedule"
+    CONTINUOUS = "continuous", "The run before it ended"
+    PERSON = "person", "Run again"
 
 
 class TaskRun(Execution):
-    """One execution of a task."""
+    """One execution of a task.
+
+    Attributes:
+        due_at: the tick that it answers; None where no schedule made it.
+        attempt: 1, and one more for each retry.
+        retry_of: the attempt before it.
+        not_before: it waits until then: for its retry, or for the end of a backoff.
+        start_by: if it has not started by then, it fails.
+        arguments_json: what it runs with: the task's when the run was made, or others that
+            its maker chose.
+        timeout_seconds: the task's when the run was made.
+        environment_name: of the environment that it started in.
+        log_deleted_at: when its log was deleted; its task was stopped then.
+    """
 
     spool_name = "runs"
 
     task = models.ForeignKey(Task, models.CASCADE, related_name="runs")
+    trigger = models.CharField(max_length=16, choices=Trigger, default=Trigger.TASK)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    due_at = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    retry_of = models.OneToOneField(
+        "self", models.SET_NULL, null=True, blank=True, related_name="retry"
+    )
+    not_before = models.DateTimeField(null=True, blank=True)
+    start_by = models.DateTimeField(null=True, blank=True)
+    arguments_json = models.TextField("JSON arguments", default="{}")
+    timeout_seconds = models.PositiveIntegerField(null=True, blank=True)
+    environment_name = models.CharField(max_length=128, blank=True)
+    log_deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[Any] = TaskRunQuerySet.as_manager()
 
@@ -132,6 +307,16 @@ class TaskRun(Execution):
         indexes = [
             models.Index(fields=["status", "queued_at"]),
             models.Index(fields=["task", "-queued_at", "-id"]),
+            models.Index(fields=["ended_at"]),
+        ]
+        constraints = [
+            *Execution.Meta.constraints,
+            models.UniqueConstraint(fields=["task", "due_at", "attempt"], name="one_run_a_tick"),
+            models.UniqueConstraint(
+                fields=["task"],
+                condition=Q(trigger="continuous", status__in=sorted(UNFINISHED)),
+                name="one_live_run_of_a_continuous_task",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -141,11 +326,86 @@ class TaskRun(Execution):
         """Return the address of its page."""
         return reverse("tasks:run-detail", args=[self.pk])
 
+    @classmethod
+    def of(cls, task: Task, *, trigger: Trigger, at: datetime, **fields: Any) -> Self:
+        """Return a new run, not saved, with what its task says at this moment."""
+        run = cls(
+            task=task,
+            trigger=trigger,
+            queued_at=at,
+            **{
+                "arguments_json": task.arguments_json,
+                "timeout_seconds": task.timeout_seconds,
+                **fields,
+            },
+        )
+        if task.start_deadline_seconds is not None:
+            run.start_by = (run.not_before or run.due_at or at) + timedelta(
+                seconds=task.start_deadline_seconds
+            )
+        return run
+
     @property
     def time_limit(self) -> timedelta | None:
         """Return how long the code may run; None for no limit."""
-        return timedelta(seconds=self.task.timeout_seconds)
+        return None if self.timeout_seconds is None else timedelta(seconds=self.timeout_seconds)
+
+    @property
+    def ready_at(self) -> datetime:
+        """Return when it could have started, had there been room."""
+        return max(self.queued_at, self.not_before) if self.not_before else self.queued_at
+
+    @property
+    def waited(self) -> timedelta | None:
+        """Return how long it stood in the queue, once it has started."""
+        return self.started_at - self.ready_at if self.started_at else None
+
+    @property
+    def lateness(self) -> timedelta | None:
+        """Return how long after its tick it started."""
+        return self.started_at - self.due_at if self.started_at and self.due_at else None
+
+    @property
+    def was_quick_failure(self) -> bool:
+        """Tell whether it failed so soon that the next one should not follow at once."""
+        quick = self.duration is None or self.duration < QUICK
+        return self.status in FAILED and quick
 
     def log_context(self) -> dict[str, str]:
         """Return what a log line says of this run."""
         return {**super().log_context(), "run": str(self.pk), "task": str(self.task_id)}
+
+
+class SkippedTicks(models.Model):
+    """Neighbouring ticks of a schedule that made no run, and why: with the runs, the ledger.
+
+    Attributes:
+        first_due_at, last_due_at, count: which ticks, and how many.
+        user: who paused the task, where it was paused.
+        scheduler_seen_at: when a scheduler was last heard of before, where none was there.
+    """
+
+    class Reason(models.TextChoices):
+        """Why a tick made no run."""
+
+        OVERLAP = "overlap", "The previous run was still going"
+        MISSED = "missed", "No scheduler was there"
+        PAUSED = "paused", "The task was paused"
+
+    task = models.ForeignKey(Task, models.CASCADE, related_name="skipped_ticks")
+    reason = models.CharField(max_length=16, choices=Reason)
+    first_due_at = models.DateTimeField()
+    last_due_at = models.DateTimeField()
+    count = models.PositiveIntegerField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    scheduler_seen_at = models.DateTimeField(null=True, blank=True)
+    noticed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "skipped ticks"
+        indexes = [models.Index(fields=["task", "-last_due_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.task}: {self.get_reason_display()}"

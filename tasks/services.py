@@ -1,46 +1,74 @@
-"""What can be asked of tasks and runs: create, launch, stop."""
+"""What a person can ask of tasks and runs: make, edit, pause, resume, stop, run again."""
 
-import json
 import logging
-import shutil
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from django.conf import settings
-from django.db import transaction
-from django.utils import timezone
-from django_q.tasks import async_task
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Sum
 
-from orchestrations import services as orchestrations
-from orchestrations.archives import unpack_archive
-from orchestrations.environments import base_environment
 from orchestrations.models import Orchestration, Packaging
-from tasks import credentials
-from tasks.models import Kind, Task, TaskRun
+from tasks import ticks
+from tasks.launching import ring_after_commit
+from tasks.models import Kind, Missed, Overlap, SkippedTicks, Task, TaskRun, Trigger
+from tasks.schedules import Schedule
+from tasks.stopping import conclude_kill_after_commit
 from wallaroo_ui.accounts.models import User
-from wallaroo_ui.executions import sandbox
 from wallaroo_ui.executions import services as executions
 from wallaroo_ui.executions.models import Status
-from wallaroo_ui.executions.services import LaunchPlan
 
 logger = logging.getLogger(__name__)
 
 
 class NotRunnable(Exception):
-    """The orchestration can never run as it is; the text says what to do."""
+    """It can never run as it is; the text says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings:
+    """What a person decides about a task, when making it and later.
+
+    Attributes:
+        schedule: for a scheduled task; None for the other kinds.
+        time_zone: in which times are shown where no schedule has one.
+        timeout_seconds: of one run; None for no limit.
+        retry_delay_seconds: before the first retry.
+    """
+
+    name: str
+    arguments_json: str = "{}"
+    timeout_seconds: int | None
+    schedule: Schedule | None = None
+    overlap: str = Overlap.ALLOW
+    missed: str = Missed.LATEST
+    retries: int = 0
+    retry_delay_seconds: int = 60
+    retry_backoff: bool = True
+    start_deadline_seconds: int | None = None
+
+    def apply(self, task: Task) -> None:
+        """Put them on a task, which is not saved."""
+        task.name = self.name
+        task.arguments_json = self.arguments_json
+        task.timeout_seconds = self.timeout_seconds
+        if self.schedule is not None:
+            task.schedule = self.schedule.text
+            task.time_zone = self.schedule.zone.key
+        task.overlap = self.overlap
+        task.missed = self.missed
+        task.retries = self.retries
+        task.retry_delay_seconds = self.retry_delay_seconds
+        task.retry_backoff = self.retry_backoff
+        task.start_deadline_seconds = self.start_deadline_seconds
 
 
 @transaction.atomic
 def create_task(
-    *,
-    orchestration: Orchestration,
-    name: str,
-    arguments_json: str,
-    timeout_seconds: int,
-    user: User,
+    *, orchestration: Orchestration, kind: str, wanted: TaskSettings, user: User, at: datetime
 ) -> Task:
-    """Make a Run Once task and its run.
+    """Make a task. All but a scheduled one get their first run at once.
 
-    The run waits while the orchestration is being packaged.
+    A run waits while the orchestration is being packaged.
 
     Raises:
         NotRunnable: packaging has failed.
@@ -51,23 +79,215 @@ def create_task(
         raise NotRunnable(
             f"{orchestration} cannot run: its packaging failed. Package it again first."
         )
-    task = Task.objects.create(
-        orchestration=orchestration,
-        name=name,
-        kind=Kind.ONCE,
-        arguments_json=arguments_json,
-        timeout_seconds=timeout_seconds,
-        created_by=user,
-    )
-    run = TaskRun.objects.create(task=task)
-    logger.info("run queued", extra={"run": str(run.pk), "task": str(task.pk)})
+    task = Task(orchestration=orchestration, kind=kind, created_by=user)
+    wanted.apply(task)
+    if wanted.schedule is not None:
+        task.next_run_at = wanted.schedule.next_after(at)
+        task.save()
+        logger.info("task scheduled", extra={"task": str(task.pk), "next_run_at": task.next_run_at})
+        return task
+    task.save()
+    trigger = Trigger.CONTINUOUS if kind == Kind.CONTINUOUS else Trigger.TASK
+    run = TaskRun.of(task, trigger=trigger, at=at, requested_by=user)
+    run.save()
+    logger.info("run queued", extra=run.log_context())
     ring_after_commit()
     return task
 
 
-def stop_run(*, run: TaskRun, user: User) -> bool:
+@transaction.atomic
+def edit_task(*, task: Task, wanted: TaskSettings, at: datetime) -> Task:
+    """Change a task from now on: runs that exist, and ticks that are past, stay as they are.
+
+    Raises:
+        NotRunnable: it has been stopped.
+    """
+    task = _locked(task)
+    before = (task.schedule, task.time_zone)
+    wanted.apply(task)
+    if wanted.schedule is not None and (task.schedule, task.time_zone) != before:
+        old = Task.objects.get(pk=task.pk)
+        reason = SkippedTicks.Reason.PAUSED if task.is_paused else SkippedTicks.Reason.MISSED
+        ticks.skip_until(old, at=at, reason=reason, user=task.paused_by)
+        task.next_run_at = wanted.schedule.next_after(at)
+        task.schedule_error = ""
+    task.save()
+    logger.info("task edited", extra={"task": str(task.pk), "next_run_at": task.next_run_at})
+    return task
+
+
+def pause_task(*, task: Task, user: User, at: datetime) -> bool:
+    """Have a task make no more runs until it is resumed. False: it was not active.
+
+    What runs goes on to its end. The next run of a continuous task, where it waits for its
+    backoff, is given up.
+    """
+    changed = Task.objects.filter(pk=task.pk, state=Task.State.ACTIVE).update(
+        state=Task.State.PAUSED, paused_at=at, paused_by=user, updated_at=at
+    )
+    if not changed:
+        return False
+    for run in TaskRun.objects.filter(
+        task=task, trigger=Trigger.CONTINUOUS, status=Status.QUEUED
+    ).with_relations():
+        executions.request_stop(run, reason=f"Its task was paused by {user}.", at=at)
+    logger.info("task paused", extra={"task": str(task.pk), "user": str(user)})
+    return True
+
+
+@transaction.atomic
+def resume_task(*, task: Task, at: datetime) -> bool:
+    """Let a paused task make runs again, from now on. False: it was not paused.
+
+    Ticks that came meanwhile are recorded as skipped, not made up for.
+    """
+    task = Task.objects.select_for_update().get(pk=task.pk)
+    if not task.is_paused:
+        return False
+    if task.kind == Kind.SCHEDULED:
+        ticks.skip_until(task, at=at, reason=SkippedTicks.Reason.PAUSED, user=task.paused_by)
+        task.next_run_at = task.cron.next_after(at)
+    task.state, task.paused_at, task.paused_by = Task.State.ACTIVE, None, None
+    task.quick_failures = 0
+    task.save()
+    if task.kind == Kind.CONTINUOUS and not task.runs.unfinished().exists():
+        TaskRun.of(task, trigger=Trigger.CONTINUOUS, at=at).save()
+        ring_after_commit()
+    logger.info("task resumed", extra={"task": str(task.pk)})
+    return True
+
+
+def kill_task(*, task: Task, user: User, at: datetime) -> bool:
+    """Stop a task for good: no new run from this moment, live ones end, logs are deleted.
+
+    Returns:
+        False where it had been stopped before, which is no error.
+    """
+    # Alone in its transaction: what ends a run locks the run first and its task second.
+    changed = Task.objects.filter(
+        pk=task.pk, state__in=(Task.State.ACTIVE, Task.State.PAUSED)
+    ).update(
+        state=Task.State.PENDING_KILL,
+        next_run_at=None,
+        killed_by=user,
+        kill_requested_at=at,
+        updated_at=at,
+    )
+    if not changed:
+        return False
+    logger.info("task being stopped", extra={"task": str(task.pk), "user": str(user)})
+    for run in TaskRun.objects.filter(task=task).unfinished().with_relations():
+        executions.request_stop(run, reason=f"Its task was stopped by {user}.", at=at)
+    conclude_kill_after_commit()
+    return True
+
+
+@transaction.atomic
+def run_again(
+    *, task: Task, user: User, at: datetime, arguments_json: str | None = None
+) -> TaskRun:
+    """Make one more run of a task, now, with its own arguments or others.
+
+    The next run of a continuous task, where it waits for its backoff, starts now instead.
+
+    Raises:
+        NotRunnable: the task has been stopped, its packaging failed, or it is continuous and
+            its run goes on.
+    """
+    task = _locked(task)
+    if task.orchestration.status == Orchestration.Status.ERROR:
+        raise NotRunnable("Its orchestration's packaging failed. Package it again first.")
+    fields = {} if arguments_json is None else {"arguments_json": arguments_json}
+    if task.kind == Kind.CONTINUOUS:
+        run = _next_continuous_now(task, at=at, **fields)
+    else:
+        run = TaskRun.of(task, trigger=Trigger.PERSON, at=at, requested_by=user, **fields)
+        run.save()
+    logger.info("run queued", extra=run.log_context())
+    ring_after_commit()
+    return run
+
+
+def _next_continuous_now(task: Task, *, at: datetime, **fields: str) -> TaskRun:
+    run: TaskRun | None = task.runs.filter(trigger=Trigger.CONTINUOUS).unfinished().first()
+    if task.is_paused:
+        raise NotRunnable("It is paused. Resume it, and its next run starts.")
+    if run is None:
+        run = TaskRun.of(task, trigger=Trigger.CONTINUOUS, at=at, **fields)
+        try:
+            with transaction.atomic():
+                run.save()
+        except IntegrityError as error:
+            raise NotRunnable("Its run goes on already.") from error
+        return run
+    waiting = TaskRun.objects.filter(pk=run.pk, status=Status.QUEUED)
+    if not waiting.update(not_before=None, **fields):
+        raise NotRunnable("Its run goes on already. A continuous task has one at a time.")
+    run.refresh_from_db()
+    return run
+
+
+def _locked(task: Task) -> Task:
+    locked: Task = (
+        Task.objects.select_for_update(of=("self",))
+        .select_related("orchestration__workspace")
+        .get(pk=task.pk)
+    )
+    if locked.is_ended:
+        raise NotRunnable("It has been stopped for good. Make a new task instead.")
+    return locked
+
+
+def stop_run(*, run: TaskRun, user: User, at: datetime) -> bool:
     """End a run on request. False: it had ended already, or is ending."""
-    return executions.request_stop(run, reason=f"Stopped by {user}.", at=timezone.now())
+    return executions.request_stop(run, reason=f"Stopped by {user}.", at=at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KillPreview:
+    """What stopping a task would do.
+
+    Attributes:
+        live: runs that would be stopped, those that wait included.
+        ticks: runs of the coming week that would not take place.
+        logs, log_bytes: what would be deleted.
+    """
+
+    live: int
+    ticks: int
+    logs: int
+    log_bytes: int
+
+
+def preview_kill(*, task: Task, at: datetime) -> KillPreview:
+    """Say what stopping a task would do, before it is done."""
+    week = at + timedelta(days=7)
+    coming = 0
+    if task.is_active and task.next_run_at is not None:
+        coming = sum(1 for _ in task.cron.ticks_between(at, week))
+    kept = TaskRun.objects.filter(task=task, log_deleted_at=None, log_bytes__gt=0).finished()
+    ended = kept.aggregate(logs=Count("pk"), bytes=Sum("log_bytes"))
+    live = list(TaskRun.objects.filter(task=task).unfinished())
+    growing = [size for run in live if (size := run.log_size.bytes)]
+    return KillPreview(
+        live=len(live),
+        ticks=coming,
+        logs=ended["logs"] + len(growing),
+        log_bytes=(ended["bytes"] or 0) + sum(growing),
+    )
+
+
+def fail_unrunnable(*, at: datetime) -> None:
+    """End what cannot start any more: its start deadline is over, or its packaging failed."""
+    for run in TaskRun.objects.too_late(at=at).with_relations():
+        executions.fail_launch(
+            run, f"It had not started by its start deadline, {run.start_by:%H:%M:%S} UTC."
+        )
+    failed = Orchestration.Status.ERROR
+    # A continuous task's next run waits for a packaging that works.
+    waiting = TaskRun.objects.filter(status=Status.QUEUED, task__orchestration__status=failed)
+    for run in waiting.exclude(trigger=Trigger.CONTINUOUS).with_relations():
+        executions.fail_launch(run, "The orchestration's packaging failed. Package it again.")
 
 
 def fail_waiting_runs(packaging: Packaging) -> None:
@@ -77,124 +297,5 @@ def fail_waiting_runs(packaging: Packaging) -> None:
     waiting = TaskRun.objects.filter(
         task__orchestration=packaging.orchestration, status=Status.QUEUED
     )
-    for run in waiting:
+    for run in waiting.with_relations():
         executions.fail_launch(run, f"The orchestration's packaging failed: {packaging.reason}")
-
-
-# -- Launching -------------------------------------------------------------------------
-
-
-def ring() -> None:
-    """Let the cluster know that runs may be waiting. Only a doorbell: a lost one is no loss."""
-    async_task("tasks.jobs.launch_runs")
-
-
-def ring_after_commit() -> None:
-    """Ring once what this transaction changed can be seen."""
-    transaction.on_commit(ring)
-
-
-def launch_runs() -> int:
-    """Start the runs that wait, in their order, as far as this node has slots.
-
-    Returns:
-        How many were started.
-    """
-    node = executions.this_node()
-    count = 0
-    while run := executions.claim_oldest(TaskRun, node=node, slots=node.slots, at=timezone.now()):
-        _launch(run)
-        count += 1
-    return count
-
-
-def _launch(run: TaskRun) -> None:
-    orchestration = run.task.orchestration
-    if not orchestration.environment.is_ready:
-        # Removed, or made on another host: the run waits again while it is made here.
-        executions.give_back(run)
-        orchestrations.request_packaging(orchestration=orchestration, user=None)
-        return
-    try:
-        with run.spool.launching():
-            with orchestration.archive.open("rb") as archive:
-                unpack_archive(archive, run.spool.home)
-            executions.launch(run, _plan(run))
-    except Exception as error:  # A claimed run must not be left without a word.
-        logger.exception("run could not be started", extra=run.log_context())
-        executions.fail_launch(run, f"The run could not be started: {error}")
-    else:
-        logger.info("run launched", extra=run.log_context())
-
-
-def _plan(run: TaskRun) -> LaunchPlan:
-    """Prepare a run's home, with its arguments and credentials, and say how to start it."""
-    task, orchestration = run.task, run.task.orchestration
-    found = sandbox.probe()
-    home = run.spool.home
-    seen_home = sandbox.HOME if found.bwrap else home
-    _write_private(home / "arguments.json", task.arguments_json)
-    _write_private(
-        home / ".cache/wallaroo_sdk/auth/keycloak.json", json.dumps(credentials.token_cache(run))
-    )
-    sandbox.give_to_sandbox(home)
-
-    entry_point = PurePosixPath(orchestration.entry_point)
-    environment = orchestration.environment
-    base = base_environment(environment.root, settings.BASE_REQUIREMENTS)
-    command = found.command(
-        [str(environment.python), str(seen_home / entry_point)],
-        home=home,
-        cwd=Path(entry_point.parent),
-        read_only=dict.fromkeys(
-            [environment.directory, base.directory, sandbox.interpreter_home()]
-        ),
-    )
-    variables = {
-        "HOME": str(seen_home),
-        "USER": "jovyan",
-        "LOGNAME": "jovyan",
-        "LANG": "C.UTF-8",
-        "PATH": ":".join(
-            [
-                str(environment.directory / "bin"),
-                str(base.directory / "bin"),
-                "/usr/local/bin:/usr/bin:/bin",
-            ]
-        ),
-        "VIRTUAL_ENV": str(environment.directory),
-        # Lines arrive as they are printed, not when the script ends.
-        "PYTHONUNBUFFERED": "1",
-        "WALLAROO_URL": settings.TASK_SERVER_URL,
-        "WALLAROO_TASK_ID": str(task.pk),
-        "WALLAROO_RUN_ID": str(run.pk),
-        "ORCH_ID": str(orchestration.pk),
-        "ORCH_SHA": orchestration.sha,
-        "TASK_ID": str(task.pk),
-    }
-    notes = [
-        f"run {run.pk} of task {task.name!r} on {settings.NODE_NAME}, {orchestration.entry_point}"
-    ]
-    if found.bwrap is None:
-        variables["PYTHONPATH"] = str(sandbox.START_UP_HOOK)
-        notes.append(f"not sandboxed, a plain process with its home at {home}")
-    return LaunchPlan(
-        command=command,
-        environment=variables,
-        cwd=Path("/") if found.bwrap else home / entry_point.parent,
-        sandboxed=found.bwrap is not None,
-        timeout_seconds=task.timeout_seconds,
-        notes=notes,
-    )
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone reads, in place of whatever the archive had there."""
-    for parent in reversed(path.parents):
-        if parent.is_file():
-            parent.unlink()
-    if path.is_dir():
-        shutil.rmtree(path)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o600)

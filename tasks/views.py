@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orchestrations.models import Orchestration
@@ -32,10 +33,14 @@ def task_create(request: AuthenticatedRequest, orchestration_id: UUID) -> HttpRe
         try:
             task = services.create_task(
                 orchestration=orchestration,
-                name=form.cleaned_data["name"],
-                arguments_json=form.cleaned_data["arguments"],
-                timeout_seconds=form.cleaned_data["timeout"],
+                kind=form.cleaned_data["kind"],
+                wanted=services.TaskSettings(
+                    name=form.cleaned_data["name"],
+                    arguments_json=form.cleaned_data["arguments"],
+                    timeout_seconds=form.cleaned_data["timeout"],
+                ),
                 user=request.user,
+                at=timezone.now(),
             )
         except services.NotRunnable as refusal:
             form.add_error(None, str(refusal))
@@ -120,7 +125,7 @@ def run_stop(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Stop a run."""
     run = _visible_run(request, pk)
     require_change(run.task.orchestration.workspace, request.user)
-    if not services.stop_run(run=run, user=request.user):
+    if not services.stop_run(run=run, user=request.user, at=timezone.now()):
         messages.info(request, "There was nothing to stop: the run has ended, or is ending.")
     return redirect(run)
 

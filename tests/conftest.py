@@ -42,7 +42,13 @@ def _fast_and_apart(request: pytest.FixtureRequest, settings: Any) -> None:
 def queued_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the names of the jobs handed to django-q2, instead of queueing them."""
     names: list[str] = []
-    for module in ("orchestrations.services", "tasks.services", "tasks.agent.agent"):
+    for module in (
+        "orchestrations.services",
+        "tasks.launching",
+        "tasks.stopping",
+        "tasks.agent.agent",
+        "tasks.agent.keeper",
+    ):
         monkeypatch.setattr(f"{module}.async_task", lambda name, **_: names.append(name))
     return names
 

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from orchestrations.models import Orchestration
-from tasks.models import Task, TaskRun
+from tasks import services
+from tasks.models import Kind, Task, TaskRun
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import FINISHED, Node, Status
 from wallaroo_ui.workspaces.models import Membership, Role, Workspace
@@ -80,11 +82,43 @@ def make_task(orchestration: Orchestration | None = None, **fields: Any) -> Task
     }
     if "created_by" not in fields:
         fields["created_by"] = make_user()
+    if fields.get("kind") == Kind.SCHEDULED:
+        defaults["schedule"] = "0 12 * * *"
     return Task.objects.create(**defaults | fields)
 
 
+def start_task(
+    orchestration: Orchestration | None = None,
+    *,
+    kind: str = Kind.ONCE,
+    user: User | None = None,
+    at: datetime | None = None,
+    **wanted: Any,
+) -> Task:
+    """Make a task as a person does, with what follows: its first run, its next tick."""
+    arguments = wanted.pop("arguments", {})
+    defaults = {
+        "name": f"task-{next(_numbers)}",
+        "arguments_json": json.dumps(arguments),
+        "timeout_seconds": None if kind == Kind.CONTINUOUS else 60,
+    }
+    return services.create_task(
+        orchestration=orchestration or make_orchestration(),
+        kind=kind,
+        wanted=services.TaskSettings(**defaults | wanted),
+        user=user or make_user(),
+        at=at or timezone.now(),
+    )
+
+
 def make_run(task: Task | None = None, **fields: Any) -> TaskRun:
-    defaults = {"task": task or make_task(), "queued_at": NOON}
+    task = task or make_task()
+    defaults = {
+        "task": task,
+        "queued_at": NOON,
+        "arguments_json": task.arguments_json,
+        "timeout_seconds": task.timeout_seconds,
+    }
     if fields.get("status", Status.QUEUED) in FINISHED:
         defaults |= {"started_at": NOON, "ended_at": NOON}
     return TaskRun.objects.create(**defaults | fields)

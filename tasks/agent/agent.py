@@ -1,4 +1,7 @@
-"""The agent: one for each host. It follows runs; whatever it misses it finds again."""
+"""The agent: one for each host. Its clock makes due ticks into runs, its keeper follows them.
+
+Whatever it misses it finds again.
+"""
 
 import logging
 import time
@@ -8,6 +11,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from tasks.agent.clock import Clock
 from tasks.agent.keeper import Keeper, reconnect
 from wallaroo_ui.executions.doorbell import AGENT, Doorbell, ring
 from wallaroo_ui.executions.models import Node
@@ -31,6 +35,7 @@ class Agent:
         self.ends_runs = ends_runs
         self.stopping = False
         self.node: Node | None = None
+        self.clock = Clock()
         self.swept_at: datetime | None = None
         self.reported_at: datetime | None = None
 
@@ -49,12 +54,12 @@ class Agent:
                     logger.warning("database away", extra={"error": str(error).strip()})
                     reconnect()
                     time.sleep(DATABASE_AWAY_SECONDS)
-                bell.wait(STEP_SECONDS)
+                bell.wait(min(STEP_SECONDS, self.clock.seconds_to_wait(at=timezone.now())))
             if self.ends_runs:
                 self.end_runs(bell)
 
     def step(self, *, at: datetime) -> None:
-        """Follow the executions of this host; now and then report and sweep."""
+        """Run what is due, follow this host's executions; now and then sweep and report."""
         if self.node is None:
             self.node = register_node()
             Node.objects.filter(pk=self.node.pk).update(agent_started_at=at)
@@ -62,16 +67,23 @@ class Agent:
                 "agent started",
                 extra={"node": self.node.name, "isolation": self.node.isolation},
             )
+        self.clock.step(at=at)
         keeper = Keeper(self.node)
         keeper.step(at=at)
-        if self.swept_at is None or at - self.swept_at >= SWEEP_EVERY:
+        if self.is_time(self.swept_at, SWEEP_EVERY, at=at):
             keeper.lose_the_dead(at=at)
             keeper.sweep(at=at)
             self.swept_at = at
-        if self.reported_at is None or at - self.reported_at >= REPORT_EVERY:
+        if self.is_time(self.reported_at, REPORT_EVERY, at=at):
+            keeper.tidy(at=at)
             # Before the report: from then on the others count this node as alive again.
             keeper.stop_the_given_up(at=at)
             self.report(self.node, at=at)
+
+    @staticmethod
+    def is_time(last: datetime | None, every: timedelta, *, at: datetime) -> bool:
+        """Tell whether something is to be done again, even where the clock was put back."""
+        return last is None or not timedelta(0) <= at - last < every
 
     def report(self, node: Node, *, at: datetime) -> None:
         """Say that this agent lives, and ask the cluster to say so for itself."""

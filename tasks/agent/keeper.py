@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django_q.tasks import async_task
 
 from orchestrations import services as orchestrations
 from orchestrations.models import Packaging
+from tasks import launching
 from tasks import services as tasks
-from tasks.models import TaskRun
+from tasks.models import Task, TaskRun
 from wallaroo_ui.executions import services as executions
 from wallaroo_ui.executions.models import HELD, Execution, Node, Status
 from wallaroo_ui.executions.spool import Verdict
@@ -80,14 +82,19 @@ class Keeper:
         """Ring again for what waits although there is room: a doorbell may have been lost."""
         if is_backed_up():  # Nobody answers: more rings would only pile up.
             return
-        waiting_since = at - UNHEARD
         for kind, slots, ring in (
-            (TaskRun, self.node.slots, tasks.ring),
+            (TaskRun, self.node.slots, launching.ring),
             (Packaging, orchestrations.slots(), orchestrations.ring),
         ):
-            unheard = kind.objects.startable().filter(queued_at__lt=waiting_since)
+            unheard = kind.objects.unheard(at=at, after=UNHEARD)
             if unheard.exists() and kind.objects.held_by(self.node).count() < slots:
                 ring()
+
+    def tidy(self, *, at: datetime) -> None:
+        """Find what nobody finished: kills left halfway, runs that can never start."""
+        tasks.fail_unrunnable(at=at)
+        if Task.objects.filter(state=Task.State.PENDING_KILL).exists() and not is_backed_up():
+            async_task("tasks.jobs.conclude_kills")
 
     def end_everything(self, *, reason: str, grace_seconds: float) -> None:
         """Order every execution of this node to end: the server is being stopped."""

@@ -20,7 +20,7 @@ from tasks import services as tasks
 from tasks.models import TaskRun
 from tests.engine.conftest import Processes, finished
 from tests.engine.test_runs import log_text
-from tests.factories import make_user, make_workspace, make_zip
+from tests.factories import make_user, make_workspace, make_zip, start_task
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.models import Status
 
@@ -46,14 +46,7 @@ def packaged(orchestration: Orchestration) -> Packaging:
 
 
 def run_of(orchestration: Orchestration) -> TaskRun:
-    task = tasks.create_task(
-        orchestration=orchestration,
-        name="run",
-        arguments_json="{}",
-        timeout_seconds=60,
-        user=make_user(),
-    )
-    return finished(task.runs.get())
+    return finished(start_task(orchestration).runs.get())
 
 
 class PackageLinks:
@@ -142,13 +135,7 @@ def test_the_sdk_in_a_list_is_left_out_with_a_note(engine: Processes) -> None:
 
 def test_a_failure_names_the_requirement_and_ends_the_runs_that_waited(engine: Processes) -> None:
     orchestration = upload("six\nno-such-package-anywhere==1.0\n")
-    task = tasks.create_task(
-        orchestration=orchestration,
-        name="waits",
-        arguments_json="{}",
-        timeout_seconds=60,
-        user=make_user(),
-    )
+    task = start_task(orchestration)
 
     packaging = packaged(orchestration)
 
@@ -159,13 +146,7 @@ def test_a_failure_names_the_requirement_and_ends_the_runs_that_waited(engine: P
     assert run.status == Status.FAILURE
     assert "no-such-package-anywhere==1.0" in run.reason
     with pytest.raises(tasks.NotRunnable, match="packaging failed"):
-        tasks.create_task(
-            orchestration=orchestration,
-            name="too late",
-            arguments_json="{}",
-            timeout_seconds=60,
-            user=make_user(),
-        )
+        start_task(orchestration)
 
 
 def test_a_failed_packaging_leaves_nothing_half_built(engine: Processes) -> None:

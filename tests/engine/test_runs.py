@@ -1,15 +1,15 @@
 """Runs from the queue to their verdict, through the real cluster, supervisor and agent."""
 
-import json
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tasks import services
 from tasks.models import TaskRun
 from tests.engine.conftest import Processes, finished, wait_until
-from tests.factories import make_orchestration, make_task, make_user
+from tests.factories import make_orchestration, make_task, make_user, start_task
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.models import Status
 
@@ -18,13 +18,7 @@ pytestmark = pytest.mark.engine
 
 def run_script(script: str, *, timeout: int = 60, **options: Any) -> TaskRun:
     orchestration = make_orchestration(script=script, **options)
-    task = services.create_task(
-        orchestration=orchestration,
-        name="script",
-        arguments_json=json.dumps({"greeting": "hello"}),
-        timeout_seconds=timeout,
-        user=make_user(),
-    )
+    task = start_task(orchestration, arguments={"greeting": "hello"}, timeout_seconds=timeout)
     run: TaskRun = task.runs.get()
     return run
 
@@ -114,7 +108,7 @@ def test_a_stop_ends_a_run_and_says_who_asked(engine: Processes) -> None:
     wait_until(lambda: "on" in log_text(run), "the first line")
     run.refresh_from_db()
 
-    assert services.stop_run(run=run, user=make_user("ann"))
+    assert services.stop_run(run=run, user=make_user("ann"), at=timezone.now())
 
     finished(run, seconds=10)
     assert (run.status, run.reason) == (Status.KILLED, "Stopped by ann@example.com.")
@@ -131,7 +125,7 @@ time.sleep(600)
     wait_until(lambda: "on" in log_text(run), "the first line")
     run.refresh_from_db()
 
-    services.stop_run(run=run, user=make_user())
+    services.stop_run(run=run, user=make_user(), at=timezone.now())
 
     assert finished(run, seconds=10).status == Status.KILLED
     assert "cleaned up" in log_text(run)

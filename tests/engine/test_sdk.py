@@ -1,18 +1,15 @@
 """The official SDK, unmodified, inside a run: the in-task contract from end to end."""
 
-import json
-
 import pytest
 from django.core.files.base import ContentFile
 
 from orchestrations import samples
 from orchestrations import services as orchestrations
 from orchestrations.models import Orchestration
-from tasks import services
 from tasks.models import TaskRun
 from tests.engine.conftest import Processes, finished
 from tests.engine.test_runs import log_text
-from tests.factories import make_user, make_workspace, make_zip
+from tests.factories import make_user, make_workspace, make_zip, start_task
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Status
 
@@ -77,13 +74,7 @@ def packaged(orchestration: Orchestration) -> Orchestration:
 
 
 def run(orchestration: Orchestration, user: User, arguments: dict[str, object]) -> TaskRun:
-    task = services.create_task(
-        orchestration=orchestration,
-        name="sdk",
-        arguments_json=json.dumps(arguments),
-        timeout_seconds=120,
-        user=user,
-    )
+    task = start_task(orchestration, user=user, arguments=arguments, timeout_seconds=120)
     return finished(task.runs.get(), seconds=120)
 
 

@@ -7,9 +7,17 @@ from typing import Any
 import pytest
 
 from orchestrations.models import Orchestration
-from tasks import credentials, services
+from tasks import credentials, launching, services
 from tasks.models import Task, TaskRun
-from tests.factories import NOON, make_node, make_orchestration, make_run, make_task, make_user
+from tests.factories import (
+    NOON,
+    make_node,
+    make_orchestration,
+    make_run,
+    make_task,
+    make_user,
+    start_task,
+)
 from wallaroo_ui.accounts import tokens
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Status
@@ -22,18 +30,12 @@ pytestmark = pytest.mark.django_db
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[LaunchPlan]:
     """Collect what would be started, instead of starting it."""
     plans: list[LaunchPlan] = []
-    monkeypatch.setattr("tasks.services.executions.launch", lambda run, plan: plans.append(plan))
+    monkeypatch.setattr("tasks.launching.executions.launch", lambda run, plan: plans.append(plan))
     return plans
 
 
 def create(orchestration: Orchestration, user: User) -> Task:
-    return services.create_task(
-        orchestration=orchestration,
-        name="nightly",
-        arguments_json='{"b": 1, "a": 2}',
-        timeout_seconds=5,
-        user=user,
-    )
+    return start_task(orchestration, user=user, arguments={"b": 1, "a": 2}, timeout_seconds=5)
 
 
 def test_a_task_comes_with_its_run_and_a_ring_after_commit(
@@ -72,7 +74,7 @@ def test_runs_start_in_their_order_as_far_as_there_are_slots(
     make_node(name=settings.NODE_NAME, slots=2)
     runs = [make_run(queued_at=NOON + timedelta(seconds=n)) for n in (3, 1, 2)]
 
-    assert services.launch_runs() == 2
+    assert launching.launch_runs() == 2
 
     assert [TaskRun.objects.get(pk=run.pk).status for run in runs] == [
         Status.QUEUED,
@@ -86,7 +88,7 @@ def test_a_run_waits_while_its_orchestration_is_packaged(
 ) -> None:
     make_node(name=settings.NODE_NAME)
     make_run(make_task(make_orchestration(status="packaging")))
-    assert services.launch_runs() == 0
+    assert launching.launch_runs() == 0
 
 
 def test_what_a_run_is_told_and_what_not(
@@ -96,7 +98,7 @@ def test_what_a_run_is_told_and_what_not(
     make_node(name=settings.NODE_NAME)
     run = make_run(make_task(arguments={"a": 1}, timeout_seconds=7))
 
-    services.launch_runs()
+    launching.launch_runs()
 
     plan = launched[0]
     assert plan.timeout_seconds == 7
@@ -114,7 +116,7 @@ def test_an_archive_cannot_put_its_own_files_in_place_of_the_servers(
     files = {"main.py": "", "arguments.json/x": "mine", ".cache": "a file where a folder goes"}
     run = make_run(make_task(make_orchestration(files=files), arguments={"a": 1}))
 
-    services.launch_runs()
+    launching.launch_runs()
 
     assert len(launched) == 1
     assert json.loads((run.spool.home / "arguments.json").read_text()) == {"a": 1}
@@ -132,7 +134,7 @@ def test_a_run_whose_maker_may_not_act_any_more_fails_with_the_reason(
     user = make_user(is_active=False) if maker else None
     run = make_run(make_task(created_by=user))
 
-    services.launch_runs()
+    launching.launch_runs()
 
     run.refresh_from_db()
     assert run.status == Status.FAILURE
@@ -160,13 +162,13 @@ def test_credentials_are_worth_nothing_once_the_run_has_ended() -> None:
 
 def test_stopping_what_waits_ends_it_at_once(queued_jobs: list[str]) -> None:
     run = make_run()
-    assert services.stop_run(run=run, user=make_user("ann"))
+    assert services.stop_run(run=run, user=make_user("ann"), at=NOON)
     run.refresh_from_db()
     assert (run.status, run.reason) == (Status.KILLED, "Stopped by ann@example.com.")
 
 
 def test_stopping_what_has_ended_changes_nothing(queued_jobs: list[str]) -> None:
     run = make_run(status=Status.SUCCESS)
-    assert not services.stop_run(run=run, user=make_user())
+    assert not services.stop_run(run=run, user=make_user(), at=NOON)
     run.refresh_from_db()
     assert run.status == Status.SUCCESS

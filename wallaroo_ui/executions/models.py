@@ -121,9 +121,13 @@ class ExecutionQuerySet(models.QuerySet[Any]):
         """Return those that take up a slot of `node`."""
         return self.filter(node=node, status__in=HELD)
 
-    def startable(self) -> Self:
-        """Return those that may start now, the longest waiting first."""
+    def startable(self, *, at: datetime) -> Self:
+        """Return those that may start at a moment, the longest waiting first."""
         return self.filter(status=Status.QUEUED).order_by("queued_at", "pk")
+
+    def unheard(self, *, at: datetime, after: timedelta) -> Self:
+        """Return those that could start and have been waiting for longer than a ring takes."""
+        return self.startable(at=at).filter(queued_at__lt=at - after)
 
     def newest_first(self) -> Self:
         """Return the latest first."""

@@ -114,7 +114,7 @@ def claim_oldest(
     if kind.objects.held_by(node).count() >= slots:
         return None
     candidate: ExecutionT
-    for candidate in kind.objects.startable()[:CANDIDATES]:
+    for candidate in kind.objects.startable(at=at)[:CANDIDATES]:
         if candidate.claim(node=node, at=at):
             claimed: ExecutionT = kind.objects.with_relations().get(pk=candidate.pk)
             return claimed

@@ -1,0 +1,144 @@
+"""Starting runs: from the queue to a supervisor of their own."""
+
+import json
+import logging
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from orchestrations import services as orchestrations
+from orchestrations.archives import unpack_archive
+from orchestrations.environments import base_environment
+from tasks import credentials
+from tasks.models import TaskRun
+from wallaroo_ui.executions import sandbox
+from wallaroo_ui.executions import services as executions
+from wallaroo_ui.executions.services import LaunchPlan
+
+logger = logging.getLogger(__name__)
+
+
+def ring() -> None:
+    """Let the cluster know that runs may be waiting. Only a doorbell: a lost one is no loss."""
+    async_task("tasks.jobs.launch_runs")
+
+
+def ring_after_commit() -> None:
+    """Ring once what this transaction changed can be seen."""
+    transaction.on_commit(ring)
+
+
+def launch_runs() -> int:
+    """Start the runs that wait, in their order, as far as this node has slots.
+
+    Returns:
+        How many were started.
+    """
+    node = executions.this_node()
+    count = 0
+    while run := executions.claim_oldest(TaskRun, node=node, slots=node.slots, at=timezone.now()):
+        _launch(run)
+        count += 1
+    return count
+
+
+def _launch(run: TaskRun) -> None:
+    orchestration = run.task.orchestration
+    if not orchestration.environment.is_ready:
+        # Removed, or made on another host: the run waits again while it is made here.
+        executions.give_back(run)
+        orchestrations.request_packaging(orchestration=orchestration, user=None)
+        return
+    environment = orchestration.environment.directory
+    with suppress(OSError):  # Housekeeping looks at it: what is used is not removed.
+        os.utime(environment)
+    TaskRun.objects.filter(pk=run.pk).update(environment_name=environment.name)
+    try:
+        with run.spool.launching():
+            with orchestration.archive.open("rb") as archive:
+                unpack_archive(archive, run.spool.home)
+            executions.launch(run, _plan(run))
+    except Exception as error:  # A claimed run must not be left without a word.
+        logger.exception("run could not be started", extra=run.log_context())
+        executions.fail_launch(run, f"The run could not be started: {error}")
+    else:
+        logger.info("run launched", extra=run.log_context())
+
+
+def _plan(run: TaskRun) -> LaunchPlan:
+    """Prepare a run's home, with its arguments and credentials, and say how to start it."""
+    task, orchestration = run.task, run.task.orchestration
+    found = sandbox.probe()
+    home = run.spool.home
+    seen_home = sandbox.HOME if found.bwrap else home
+    _write_private(home / "arguments.json", run.arguments_json)
+    _write_private(
+        home / ".cache/wallaroo_sdk/auth/keycloak.json", json.dumps(credentials.token_cache(run))
+    )
+    sandbox.give_to_sandbox(home)
+
+    entry_point = PurePosixPath(orchestration.entry_point)
+    environment = orchestration.environment
+    base = base_environment(environment.root, settings.BASE_REQUIREMENTS)
+    command = found.command(
+        [str(environment.python), str(seen_home / entry_point)],
+        home=home,
+        cwd=Path(entry_point.parent),
+        read_only=dict.fromkeys(
+            [environment.directory, base.directory, sandbox.interpreter_home()]
+        ),
+    )
+    variables = {
+        "HOME": str(seen_home),
+        "USER": "jovyan",
+        "LOGNAME": "jovyan",
+        "LANG": "C.UTF-8",
+        "PATH": ":".join(
+            [
+                str(environment.directory / "bin"),
+                str(base.directory / "bin"),
+                "/usr/local/bin:/usr/bin:/bin",
+            ]
+        ),
+        "VIRTUAL_ENV": str(environment.directory),
+        # Lines arrive as they are printed, not when the script ends.
+        "PYTHONUNBUFFERED": "1",
+        "WALLAROO_URL": settings.TASK_SERVER_URL,
+        "WALLAROO_TASK_ID": str(task.pk),
+        "WALLAROO_RUN_ID": str(run.pk),
+        "ORCH_ID": str(orchestration.pk),
+        "ORCH_SHA": orchestration.sha,
+        "TASK_ID": str(task.pk),
+    }
+    notes = [
+        f"run {run.pk} of task {task.name!r} on {settings.NODE_NAME}, {orchestration.entry_point}"
+    ]
+    if found.bwrap is None:
+        variables["PYTHONPATH"] = str(sandbox.START_UP_HOOK)
+        notes.append(f"not sandboxed, a plain process with its home at {home}")
+    return LaunchPlan(
+        command=command,
+        environment=variables,
+        cwd=Path("/") if found.bwrap else home / entry_point.parent,
+        sandboxed=found.bwrap is not None,
+        timeout_seconds=run.timeout_seconds,
+        notes=notes,
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone reads, in place of whatever the archive had there."""
+    for parent in reversed(path.parents):
+        if parent.is_file():
+            parent.unlink()
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
