@@ -107,6 +107,7 @@ def local(text: str, zone: str) -> datetime:
             "2010-11-06 23:10",
             "11-06 23:30-02:30, 11-07 00:00-02:30, 11-06 23:30-03:30, 11-07 00:00-03:30",
         ),
+        ("30 * * * *", ST_JOHNS, "2010-11-07 00:00", "11-06 23:30-03:30, 11-07 00:30-03:30"),
     ],
 )
 def test_ticks(text: str, zone: str, after: str, ticks: str) -> None:
@@ -188,6 +189,8 @@ def test_counting_and_looking_ahead_are_fast() -> None:
     started = perf_counter()
     assert sum(1 for _ in schedule.ticks_between(AT, AT + 3 * DAY)) == 4320
     assert schedule.next_after(AT) == AT + MINUTE
+    only_when_clocks_change = Schedule.parse("30 2 25-31 3 */7", BERLIN, at=AT)
+    assert only_when_clocks_change.next_after(AT) == datetime(2026, 3, 29, 1, tzinfo=UTC)
     assert perf_counter() - started < 0.5  # about 3 ms; croniter takes 1,000
 
 
