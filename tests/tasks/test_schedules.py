@@ -377,7 +377,7 @@ def by_brute_force(schedule: Schedule, after: datetime, until: datetime) -> Iter
 
 
 @given(texts | everyday_texts, eventful())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_ticks_are_those_which_every_minute_would_give(
     text: str, where: tuple[str, datetime]
 ) -> None:
@@ -389,7 +389,7 @@ def test_ticks_are_those_which_every_minute_would_give(
 
 
 @given(texts | everyday_texts, eventful())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_ticks_go_forward_and_are_what_next_after_gives(
     text: str, where: tuple[str, datetime]
 ) -> None:
@@ -407,7 +407,7 @@ def test_ticks_go_forward_and_are_what_next_after_gives(
 
 
 @given(texts, eventful())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_a_tick_shows_a_time_that_a_line_names_or_was_moved(
     text: str, where: tuple[str, datetime]
 ) -> None:
@@ -420,7 +420,7 @@ def test_a_tick_shows_a_time_that_a_line_names_or_was_moved(
 
 
 @given(lines, years)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_utc_ticks_are_those_of_croniter(line: str, moment: datetime) -> None:
     ticks = list(islice(Schedule.stored(line, "UTC").ticks_after(moment), 3))
     assume(ticks)
@@ -435,7 +435,7 @@ def test_utc_ticks_are_those_of_croniter(line: str, moment: datetime) -> None:
     zone=st.sampled_from([zone for zone in ZONES if zone != APIA]),
     moment=years,
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_one_time_a_day_gives_one_tick_for_each_day(
     minute: int, hour: int, days: tuple[str, str], zone: str, moment: datetime
 ) -> None:
