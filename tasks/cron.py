@@ -1,6 +1,7 @@
 """One line of cron: which days and which times of day its five fields name.
 
-Read as Vixie cron reads it, by ourselves: croniter takes `5-5` for every value there is.
+croniter works out the values. What it is given was checked before, field by field and as
+Vixie cron reads it: it would accept more, and explain less.
 """
 
 import re
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import MAXYEAR, date, datetime, time, timedelta
 from functools import cached_property
+
+from croniter import croniter
 
 YEARS_TO_SEARCH = 10
 
@@ -124,6 +127,10 @@ class _Field:
     names: tuple[str, ...] = ()  # from `first` on; a line has their first three letters
     hints: tuple[tuple[int, str], ...] = ()
 
+    @property
+    def all(self) -> tuple[int, ...]:
+        return tuple(range(self.first, self.last + 1))
+
     def value(self, text: str) -> int:
         shorts = [name[:3].upper() for name in self.names]
         if text in shorts:
@@ -185,18 +192,21 @@ def read_line(text: str) -> CronLine:
             f"there {few} {len(fields)} field{'' if few == 'is' else 's'}{extra}. "
             "Write five: minute, hour, day of month, month and day of week"
         )
-    values: list[tuple[int, ...]] = []
+    plain: list[str] = []
     problems: list[str] = []
     for field, part in zip(_FIELDS, fields, strict=True):
         try:
-            values.append(
-                tuple(sorted({v for item in part.split(",") for v in _read(field, item)}))
-            )
+            plain.append(",".join(_plain(field, item) for item in part.split(",")))
         except ValueError as error:
             problems.append(f"the {field.name} {error}")
     if problems:
         raise CronRefused(*problems)
-    return CronLine(" ".join(fields), *values)
+    values, _ = croniter.expand(" ".join(plain))
+    numbers = (
+        field.all if "*" in each else tuple(sorted({int(value) for value in each}))
+        for field, each in zip(_FIELDS, values, strict=True)
+    )
+    return CronLine(" ".join(fields), *numbers)
 
 
 def _written_out(line: str) -> str:
@@ -208,15 +218,15 @@ def _written_out(line: str) -> str:
     return NICKNAMES[name]
 
 
-def _read(field: _Field, item: str) -> list[int]:
-    """Give the values of one item of a list; a ValueError says what is wrong with it."""
+def _plain(field: _Field, item: str) -> str:
+    """Write one item of a list in numbers; a ValueError says what is wrong with it."""
     try:
-        return _values(field, item)
+        return _numbers(field, item)
     except ValueError as error:
         raise ValueError(f"{quoted(item)} {error}" if item else "has an empty part") from None
 
 
-def _values(field: _Field, item: str) -> list[int]:
+def _numbers(field: _Field, item: str) -> str:
     for pattern, advice in _ELSEWHERE:
         if re.fullmatch(pattern, item):
             raise ValueError(f"is not supported{advice}")
@@ -234,8 +244,8 @@ def _values(field: _Field, item: str) -> list[int]:
     size = field.last - field.first + 1
     if step and not 1 <= int(step) <= size:
         raise ValueError(f"has a step out of range; write 1 to {size}, as each {size} start anew")
-    values = range(low, high + 1, int(step or 1))
-    return [value % 7 for value in values] if field is _WEEKDAY else list(values)
+    # croniter takes `5-5` for every value there is, and gives a full range as a star.
+    return str(low) if low == high else f"{low}-{high}/{step or 1}"
 
 
 def quoted(text: str) -> str:

