@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from tasks import launching, stopping
+from tasks import launching, retention, stopping
 from wallaroo_ui.executions.models import Node
 from wallaroo_ui.executions.services import this_node
 
@@ -15,6 +15,11 @@ def launch_runs() -> int:
 def conclude_kills() -> int:
     """Bring tasks that are being stopped to their end."""
     return stopping.conclude_kills(at=timezone.now())
+
+
+def clean_up() -> dict[str, int]:
+    """Delete what is to be kept no longer."""
+    return retention.clean_up(at=timezone.now())
 
 
 def report_cluster() -> None:

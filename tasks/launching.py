@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from django_q.tasks import async_task
 from orchestrations import services as orchestrations
 from orchestrations.archives import unpack_archive
 from orchestrations.environments import base_environment
+from orchestrations.models import Orchestration
 from tasks import credentials
 from tasks.models import TaskRun
 from wallaroo_ui.executions import sandbox
@@ -50,15 +50,12 @@ def launch_runs() -> int:
 
 def _launch(run: TaskRun) -> None:
     orchestration = run.task.orchestration
-    if not orchestration.environment.is_ready:
+    if not _take_environment(orchestration):
         # Removed, or made on another host: the run waits again while it is made here.
         executions.give_back(run)
         orchestrations.request_packaging(orchestration=orchestration, user=None)
         return
-    environment = orchestration.environment.directory
-    with suppress(OSError):  # Housekeeping looks at it: what is used is not removed.
-        os.utime(environment)
-    TaskRun.objects.filter(pk=run.pk).update(environment_name=environment.name)
+    TaskRun.objects.filter(pk=run.pk).update(environment_name=orchestration.environment.name)
     try:
         with run.spool.launching():
             with orchestration.archive.open("rb") as archive:
@@ -69,6 +66,18 @@ def _launch(run: TaskRun) -> None:
         executions.fail_launch(run, f"The run could not be started: {error}")
     else:
         logger.info("run launched", extra=run.log_context())
+
+
+def _take_environment(orchestration: Orchestration) -> bool:
+    """Mark its environment as used, so that housekeeping leaves it. False: it is not there."""
+    environment = orchestration.environment
+    base = base_environment(environment.root, settings.BASE_REQUIREMENTS)
+    try:
+        for each in (base, environment):
+            os.utime(each.directory)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _plan(run: TaskRun) -> LaunchPlan:

@@ -220,6 +220,11 @@ SANDBOX_UID = env_int("SANDBOX_UID", 65534, least=1)
 STOP_GRACE_SECONDS = env_int("STOP_GRACE_SECONDS", 3, least=0)
 RUN_TIMEOUT_SECONDS = 900  # What the original gives a task that names no timeout.
 RUN_LOG_MAX_BYTES = env_int("RUN_LOG_MAX_MB", 4096, least=1) * MEGABYTE
+# Runs and logs are deleted when they are older, or more for one task.
+RUNS_KEPT_DAYS = env_int("RUNS_KEPT_DAYS", 30, least=1)
+RUNS_KEPT_PER_TASK = env_int("RUNS_KEPT_PER_TASK", 1000, least=1)
+# An environment in which nothing has started for so long is made again when it is needed.
+ENVIRONMENTS_KEPT_DAYS = env_int("ENVIRONMENTS_KEPT_DAYS", 30, least=1)
 PACKAGING_TIMEOUT_SECONDS = env_int("PACKAGING_TIMEOUT_SECONDS", 1800, least=1)
 # A package without a wheel runs its author's code while it is built: inside the
 # sandbox, with nothing shared, or never. Where no sandbox works it is never.

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 STEP_SECONDS = 1.0
 SWEEP_EVERY = timedelta(seconds=1)
 REPORT_EVERY = timedelta(seconds=5)
+CLEAN_UP_EVERY = timedelta(minutes=10)
 ENDING_GRACE_SECONDS = 1.0
 ENDING_SECONDS = 3.5
 DATABASE_AWAY_SECONDS = 1.0
@@ -38,6 +39,7 @@ class Agent:
         self.clock = Clock()
         self.swept_at: datetime | None = None
         self.reported_at: datetime | None = None
+        self.cleaned_up_at: datetime | None = None
 
     def stop(self) -> None:
         """Ask the agent to end after its present step."""
@@ -79,6 +81,9 @@ class Agent:
             # Before the report: from then on the others count this node as alive again.
             keeper.stop_the_given_up(at=at)
             self.report(self.node, at=at)
+        if self.is_time(self.cleaned_up_at, CLEAN_UP_EVERY, at=at):
+            async_task("tasks.jobs.clean_up", cluster=this_nodes_key())
+            self.cleaned_up_at = at
 
     @staticmethod
     def is_time(last: datetime | None, every: timedelta, *, at: datetime) -> bool:

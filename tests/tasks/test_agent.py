@@ -160,4 +160,24 @@ def test_it_reports_now_and_then_and_has_the_cluster_report(
 
     node = Node.objects.get(name=settings.NODE_NAME)
     assert node.agent_seen_at == NOON + timedelta(seconds=5)
-    assert queued_jobs == ["tasks.jobs.report_cluster"] * 2
+    assert queued_jobs.count("tasks.jobs.report_cluster") == 2
+
+
+def test_it_has_the_house_kept_every_ten_minutes(queued_jobs: list[str]) -> None:
+    agent = Agent(ends_runs=False)
+    for minute in range(0, 25, 5):
+        agent.step(at=NOON + timedelta(minutes=minute))
+    assert queued_jobs.count("tasks.jobs.clean_up") == 3
+
+
+def test_it_finds_kills_and_runs_that_were_left_halfway(node: Node, queued_jobs: list[str]) -> None:
+    make_task(state="pending_kill")
+    late = make_run(start_by=NOON)
+    unrunnable = make_run(make_task(make_orchestration(status="error")))
+
+    Keeper(node).tidy(at=NOON)
+
+    assert "tasks.jobs.conclude_kills" in queued_jobs
+    for run in (late, unrunnable):
+        run.refresh_from_db()
+        assert run.status == Status.FAILURE

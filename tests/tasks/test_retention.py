@@ -1,0 +1,167 @@
+"""Housekeeping: what is deleted, and what must not be."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrations.environments import Environment, base_environment
+from orchestrations.models import Packaging
+from tasks.models import SkippedTicks, TaskRun
+from tasks.retention import clean_up
+from tests.factories import NOON, make_node, make_orchestration, make_run, make_task
+from wallaroo_ui.executions.models import Execution, Status
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("queued_jobs")]
+
+DAY = timedelta(days=1)
+OLD = NOON - 31 * DAY
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+
+
+def with_spool(execution: Any) -> Any:
+    execution.spool.create()
+    return execution
+
+
+def grow_old(path: Path) -> None:
+    long_ago = path.stat().st_mtime - (40 * DAY).total_seconds()
+    os.utime(path, (long_ago, long_ago))
+
+
+def left(*executions: Execution) -> list[bool]:
+    """Tell of each whether it is there; row and spool go together."""
+    found = []
+    for execution in executions:
+        exists = type(execution).objects.filter(pk=execution.pk).exists()
+        assert execution.spool.directory.exists() == exists
+        found.append(exists)
+    return found
+
+
+def test_runs_older_than_their_days_go_with_their_logs() -> None:
+    old = with_spool(make_run(status=Status.SUCCESS, ended_at=OLD))
+    young = with_spool(make_run(status=Status.SUCCESS, ended_at=NOON - 29 * DAY))
+    running = with_spool(make_run(status=Status.RUNNING, queued_at=OLD, node=make_node()))
+
+    assert clean_up(at=NOON)["runs"] == 1
+
+    assert left(old, young, running) == [False, True, True]
+
+
+def test_a_run_that_was_launched_twice_leaves_no_spool() -> None:
+    run = make_run(status=Status.SUCCESS, ended_at=OLD, fence=3)
+    spools = [TaskRun.spools() / str(run.pk), run.spool.directory]
+    for spool in spools:
+        spool.mkdir(parents=True)
+
+    clean_up(at=NOON)
+
+    assert not any(spool.exists() for spool in spools)
+
+
+def test_of_each_task_the_newest_runs_are_kept(settings: Any) -> None:
+    settings.RUNS_KEPT_PER_TASK = 2
+    task = make_task()
+    runs = [
+        with_spool(make_run(task, status=Status.SUCCESS, queued_at=NOON - n * DAY, ended_at=NOON))
+        for n in (3, 1, 2)
+    ]
+    other = with_spool(make_run(status=Status.SUCCESS, ended_at=NOON))
+    waits = with_spool(make_run(task, queued_at=OLD))
+
+    clean_up(at=NOON)
+
+    assert left(*runs, other, waits) == [False, True, True, True, True]
+
+
+def test_a_retry_outlives_its_first_attempt() -> None:
+    first = make_run(status=Status.FAILURE, ended_at=OLD)
+    retry = make_run(first.task, attempt=2, retry_of=first)
+
+    clean_up(at=NOON)
+
+    retry.refresh_from_db()
+    assert retry.retry_of is None
+
+
+def test_spools_without_a_run_go_and_foreign_folders_stay() -> None:
+    orphan, new, foreign = (TaskRun.spools() / name for name in (str(make_run().pk), "x", "y"))
+    TaskRun.objects.all().delete()
+    new = TaskRun.spools() / "00000000-0000-4000-8000-000000000000"
+    for path in (orphan, foreign, new):
+        path.mkdir(parents=True)
+    grow_old(orphan)
+    grow_old(foreign)
+    kept = with_spool(make_run())
+    grow_old(kept.spool.directory)
+
+    assert clean_up(at=NOON)["spools"] == 1
+
+    assert [path.exists() for path in (orphan, new, foreign)] == [False, True, True]
+    assert left(kept) == [True]
+
+
+def test_old_rows_of_the_ledger_go() -> None:
+    task = make_task(kind="scheduled")
+    for due_at in (OLD, NOON):
+        SkippedTicks.objects.create(
+            task=task,
+            reason="missed",
+            first_due_at=due_at,
+            last_due_at=due_at,
+            count=1,
+            noticed_at=due_at,
+        )
+
+    assert clean_up(at=NOON)["skipped_ticks"] == 1
+    assert SkippedTicks.objects.get().first_due_at == NOON
+
+
+def test_the_latest_packaging_of_an_orchestration_is_kept_however_old() -> None:
+    orchestration = make_orchestration()
+    packagings = [
+        with_spool(
+            Packaging.objects.create(
+                orchestration=orchestration,
+                status=Status.SUCCESS,
+                queued_at=OLD + n * timedelta(hours=1),
+                ended_at=OLD + n * timedelta(hours=1),
+            )
+        )
+        for n in range(2)
+    ]
+
+    clean_up(at=NOON)
+
+    assert left(*packagings) == [False, True]
+
+
+def test_environments_go_in_which_nothing_has_started_for_long(settings: Any) -> None:
+    root = settings.DATA_DIR / "environments"
+    base = base_environment(root, settings.BASE_REQUIREMENTS)
+    environments = [Environment(root, f"layer-{name}") for name in ("unused", "used", "runs")]
+    draft = environments[0].draft("builder")
+    for directory in (base.directory, draft, *(each.directory for each in environments)):
+        (directory / "bin").mkdir(parents=True)
+        grow_old(directory)
+    os.utime(environments[1].directory)
+    make_run(status=Status.RUNNING, node=make_node(), environment_name="layer-runs")
+
+    assert clean_up(at=NOON)["environments"] == 2
+
+    assert base.is_ready
+    assert [each.is_ready for each in environments] == [False, True, True]
+    assert sorted(path.name for path in root.iterdir()) == sorted(
+        [base.name, "layer-runs", "layer-used"]
+    )
+
+
+def test_there_may_be_nothing_to_clean_up() -> None:
+    assert not any(clean_up(at=NOON).values())

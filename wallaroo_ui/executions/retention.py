@@ -1,0 +1,73 @@
+"""Deleting what is old: executions with their spools, and spools without an execution.
+
+In small batches, each whole in itself: whoever is interrupted left nothing half done, and
+the next round goes on.
+"""
+
+import time
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from uuid import UUID
+
+from wallaroo_ui.executions.models import Execution, ExecutionQuerySet
+from wallaroo_ui.executions.spool import remove_tree
+
+BATCH = 100
+# A spool is made after its row is there: one without a row, and as old, has no owner.
+ORPHAN_SECONDS = 3600
+
+
+def delete_finished(queryset: ExecutionQuerySet, *, limit: int) -> int:
+    """Delete finished executions, the spools first.
+
+    Args:
+        queryset: which ones; those that are not finished are left alone.
+        limit: how many at the most.
+
+    Returns:
+        How many there were.
+    """
+    kind: type[Execution] = queryset.model
+    count = 0
+    while count < limit:
+        keys = list(queryset.finished().values_list("pk", flat=True)[: min(BATCH, limit - count)])
+        if not keys:
+            break
+        # A later claim's spool has the fence in its name.
+        for key in keys:
+            for spool in [kind.spools() / str(key), *kind.spools().glob(f"{key}.*")]:
+                remove_tree(spool)
+        kind.objects.filter(pk__in=keys).delete()
+        count += len(keys)
+    return count
+
+
+def delete_orphans(kind: type[Execution], *, limit: int) -> int:
+    """Delete spools whose execution is no longer there. Return how many there were."""
+    oldest = time.time() - ORPHAN_SECONDS
+    orphans = (path for path in _spools(kind) if path.stat().st_mtime < oldest)
+    count = 0
+    while batch := list(islice(orphans, 500)):
+        keys = {path: _key(path) for path in batch}
+        wanted = [key for key in keys.values() if key is not None]
+        known = set(kind.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+        for path, key in keys.items():
+            if key is not None and key not in known and count < limit:
+                remove_tree(path)
+                count += 1
+    return count
+
+
+def _spools(kind: type[Execution]) -> Iterable[Path]:
+    try:
+        yield from kind.spools().iterdir()
+    except FileNotFoundError:
+        return
+
+
+def _key(spool: Path) -> UUID | None:
+    try:
+        return UUID(spool.name.partition(".")[0])
+    except ValueError:  # Nothing of ours.
+        return None
