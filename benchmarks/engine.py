@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.server import ROOT, wait_for
+from benchmarks.server import ROOT, free_port, wait_for
 
 if TYPE_CHECKING:
     from orchestrations.models import Orchestration
@@ -29,7 +29,7 @@ def engine(**variables: str) -> Iterator[psutil.Process]:
     with tempfile.TemporaryDirectory(prefix="wallaroo-bench-") as data_dir:
         os.environ |= {
             "DATA_DIR": data_dir,
-            "PORT": "8931",
+            "PORT": str(free_port()),
             "BASE_REQUIREMENTS": "six",
             "LOG_LEVEL": "WARNING",
             "DJANGO_SETTINGS_MODULE": "wallaroo_ui.settings",

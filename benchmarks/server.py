@@ -75,11 +75,15 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 600) -
     raise SystemExit(f"waited in vain for {what}")
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def running_server(**variables: str) -> Iterator[tuple[Browser, Path]]:
     """Run a whole server; yield a logged-in browser and the data folder."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="wallaroo-bench-") as data_dir:
         environment = os.environ | {
             "DATA_DIR": data_dir,
