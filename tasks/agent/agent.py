@@ -93,7 +93,7 @@ class Agent:
     def report(self, node: Node, *, at: datetime) -> None:
         """Say that this agent lives, and ask the cluster to say so for itself."""
         Node.objects.filter(pk=node.pk).update(agent_seen_at=at)
-        if not is_backed_up():
+        if not is_backed_up(this_nodes_key()):
             async_task("tasks.jobs.report_cluster", cluster=this_nodes_key())
         self.reported_at = at
 

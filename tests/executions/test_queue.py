@@ -91,3 +91,11 @@ def test_a_node_takes_its_own_jobs_and_not_those_of_others(
     broker.enqueue("anybody's")
 
     assert payloads(broker) == ["mine", "anybody's"]
+
+
+def test_a_nodes_own_jobs_come_before_what_piles_up_for_all(broker: DoorbellBroker) -> None:
+    for n in range(3):
+        broker.enqueue(f"shared {n}")
+    DoorbellBroker(this_nodes_key()).enqueue("own")
+
+    assert payloads(broker)[0] == "own"

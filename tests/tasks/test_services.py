@@ -83,6 +83,24 @@ def test_runs_start_in_their_order_as_far_as_there_are_slots(
     ]
 
 
+def test_a_job_starts_a_few_runs_and_leaves_the_rest_to_the_next(
+    base: object,
+    launched: list[LaunchPlan],
+    settings: Any,
+    queued_jobs: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(launching, "MOST_LAUNCHES", 2)
+    make_node(name=settings.NODE_NAME, slots=9)
+    for _ in range(3):
+        make_run()
+
+    assert launching.launch_runs() == 2
+    assert queued_jobs == ["tasks.jobs.launch_runs"]
+    assert launching.launch_runs() == 1
+    assert len(queued_jobs) == 1
+
+
 def test_a_run_waits_while_its_orchestration_is_packaged(
     base: object, launched: list[LaunchPlan], settings: Any
 ) -> None:
