@@ -11,7 +11,7 @@ import time
 
 import psutil
 
-from benchmarks.engine import engine, packaged, parts, pss_megabytes, supervisors
+from benchmarks.engine import engine, file_handles, packaged, parts, pss_megabytes, supervisors
 from benchmarks.server import wait_for
 
 SCRIPT = "import time\nwhile True:\n    print('still here')\n    time.sleep(1)\n"
@@ -63,7 +63,7 @@ def report(owners: dict[psutil.Process, str], runs: int) -> None:
     for name in dict.fromkeys(owners.values()):
         family = [process for process, owner in owners.items() if owner == name]
         memory = sum(pss_megabytes(process) for process in family)
-        handles = sum(process.num_fds() for process in family)
+        handles = sum(file_handles(process) for process in family)
         each = f"   {memory / runs:5.2f} MB a run" if len(family) >= runs else ""
         print(
             f"{name:10} {len(family):4} processes {handles:5} file handles "

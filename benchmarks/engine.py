@@ -103,4 +103,15 @@ def supervisors() -> list[psutil.Process]:
 
 def pss_megabytes(process: psutil.Process) -> float:
     """Return the memory of a process, what it shares being divided by those who share it."""
-    return float(process.memory_full_info().pss) / 1e6
+    try:
+        return float(process.memory_full_info().pss) / 1e6
+    except psutil.NoSuchProcess:  # It has ended since it was looked for.
+        return 0.0
+
+
+def file_handles(process: psutil.Process) -> int:
+    """Return how many files a process has open."""
+    try:
+        return int(process.num_fds())
+    except psutil.NoSuchProcess:
+        return 0

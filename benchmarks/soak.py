@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from benchmarks.engine import engine, packaged, parts, pss_megabytes
+from benchmarks.engine import engine, file_handles, packaged, parts, pss_megabytes
 from benchmarks.server import wait_for
 
 
@@ -23,7 +23,7 @@ def sample(server: psutil.Process) -> dict[str, tuple[int, int, float]]:
     for name, family in parts(server).items():
         found[name] = (
             len(family),
-            sum(process.num_fds() for process in family),
+            sum(file_handles(process) for process in family),
             sum(pss_megabytes(process) for process in family),
         )
     return found
