@@ -47,6 +47,9 @@ format: $(VENV)/.dev ## Put code and templates into their form
 
 bench: $(VENV)/.dev ## Measure; each figure beside its floor
 	@$(BIN)/python -m benchmarks.trigger
+	@$(BIN)/python -m benchmarks.ticks
+	@$(BIN)/python -m benchmarks.continuous
+	@$(BIN)/python -m benchmarks.idle
 
 clean: ## Remove the virtual environment and caches; your data stays
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
