@@ -1,46 +1,387 @@
-"""What a person may send about tasks."""
+"""What a person may send about tasks, and the words when it is refused."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
 
+from orchestrations.models import Orchestration
 from tasks.arguments import ArgumentsRefused, parse_arguments
-from tasks.models import MAX_TIMEOUT_SECONDS, Kind
+from tasks.coming import Preview
+from tasks.cron import MONTHS, WEEKDAYS
+from tasks.models import LONGEST_RETRY_DELAY, MAX_TIMEOUT_SECONDS, Kind, Missed, Overlap, Task
+from tasks.schedule_picker import Choices, choices_of, lines_for
+from tasks.schedules import Schedule, ScheduleRefused
+from tasks.services import TaskSettings
 
-IMMEDIATELY = [(Kind.ONCE.value, "Run immediately")]
+KINDS = [
+    (Kind.ONCE.value, "Run immediately"),
+    (Kind.SCHEDULED.value, "Run recurringly"),
+    (Kind.CONTINUOUS.value, "Run indefinitely"),
+]
+MODES = [("picker", "Choose times"), ("cron", "Write cron")]
+# A week begins with Monday; cron counts Sunday as 0.
+DAYS_OF_WEEK = [(number % 7, WEEKDAYS[number % 7]) for number in range(1, 8)]
+NOTHING_CHOSEN: dict[str, list[str]] = {"months": [], "days": [], "weekdays": [], "times": []}
+FIRST_CHOICE = "08:00"
+MOST_RETRIES = 100
+SECONDS = {
+    "invalid": "Write a whole number of seconds, such as 900.",
+    "min_value": "At least %(limit_value)s.",
+    "max_value": "At most %(limit_value)s seconds.",
+}
+TIMEOUT_WORDS = SECONDS | {
+    "min_value": "A run needs at least 1 second.",
+    "max_value": f"At most 30 days, which is {MAX_TIMEOUT_SECONDS} seconds.",
+}
 
 
-class TaskForm(forms.Form):
-    """A new task."""
+@lru_cache(maxsize=1)
+def time_zones() -> Sequence[str]:
+    """Return the names that are offered: places, and UTC."""
+    return sorted(
+        name
+        for name in available_timezones()
+        if name == "UTC" or ("/" in name and not name.startswith(("Etc/", "SystemV/", "US/")))
+    )
+
+
+class ScheduleForm(forms.Form):
+    """When a task runs: chosen, or written as cron. What the other way shows is kept in step.
+
+    Attributes:
+        schedule: once valid, what was chosen or written; None if that was not asked for.
+        is_choosable: whether the choices can show what was written.
+    """
+
+    schedule_mode = forms.ChoiceField(
+        label="Schedule", choices=MODES, initial="picker", widget=forms.RadioSelect, required=False
+    )
+    months = forms.TypedMultipleChoiceField(
+        choices=list(enumerate(MONTHS, start=1)),
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    days = forms.TypedMultipleChoiceField(
+        label="Days of the month",
+        choices=[(day, str(day)) for day in range(1, 32)],
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    weekdays = forms.TypedMultipleChoiceField(
+        label="Days of the week",
+        choices=DAYS_OF_WEEK,
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    times = forms.CharField(
+        initial=FIRST_CHOICE,
+        required=False,
+        help_text="24 hours; several with commas between them: 08:00, 20:30.",
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "aria-describedby": "id_times_helptext schedule-problems",
+            }
+        ),
+    )
+    cron = forms.CharField(
+        label="Cron lines",
+        required=False,
+        help_text="A line each: minute, hour, day of month, month, day of week.",
+        widget=forms.Textarea(
+            attrs={
+                "rows": 3,
+                "spellcheck": "false",
+                "autocomplete": "off",
+                "autocapitalize": "off",
+                "placeholder": "0 8 * * *",
+                "aria-describedby": "id_cron_helptext schedule-problems",
+            }
+        ),
+    )
+    time_zone = forms.CharField(
+        label="Time zone",
+        required=False,
+        help_text="Times are those of the clock there, in summer and in winter.",
+        widget=forms.TextInput(
+            attrs={
+                "list": "time-zones",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "aria-describedby": "id_time_zone_helptext schedule-problems",
+            }
+        ),
+    )
+
+    def __init__(self, *args: Any, at: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.at = at
+        self.schedule: Schedule | None = None
+        self.is_choosable = True
+
+    @property
+    def problems(self) -> list[str]:
+        """Return what is wrong with the schedule, in sentences."""
+        fields = ("schedule_mode", "months", "days", "weekdays", "times", "cron", "time_zone")
+        return [str(words) for name in fields for words in self.errors.get(name, [])]
+
+    @property
+    def is_picked(self) -> bool:
+        """Tell whether times are chosen, and not written as cron."""
+        return self.cleaned_data.get("schedule_mode") != "cron"
+
+    def clean_time_zone(self) -> str:
+        """Take the name of a zone that exists."""
+        name: str = self.cleaned_data["time_zone"]
+        _refuse(lambda: Schedule.parse("0 0 * * *", name, at=self.at))
+        return name
+
+    def clean(self) -> None:
+        """Read the schedule."""
+        self.read_schedule()
+
+    def read_schedule(self) -> None:
+        """Read what was chosen or written; every problem stands at its field."""
+        if self.errors.keys() & {"schedule_mode", "months", "days", "weekdays"}:
+            return
+        zone = self.cleaned_data.get("time_zone", "UTC")
+        try:
+            text = self.cleaned_data["cron"]
+            if self.is_picked:
+                text = "\n".join(lines_for(self._choices()))
+            self.schedule = Schedule.parse(text, zone, at=self.at)
+        except ScheduleRefused as refusal:
+            problems: list[str] = refusal.problems
+            if self.is_picked:
+                problems = list(dict.fromkeys(map(_without_line, problems)))
+            self.add_error("times" if self.is_picked else "cron", problems)
+
+    def _choices(self) -> Choices:
+        chosen = self.cleaned_data
+        return Choices(
+            months=tuple(chosen["months"]),
+            days=tuple(chosen["days"]),
+            weekdays=tuple(chosen["weekdays"]),
+            times=tuple(filter(None, re.split(r"[,;\s]+", chosen["times"]))),
+        )
+
+    def put_in_step(self) -> None:
+        """Have the way that was not taken show the same schedule, where there is one."""
+        if self.schedule is None:
+            return
+        other = {"cron": [self.schedule.text]} if self.is_picked else chosen_in(self.schedule)
+        self.is_choosable = bool(other)
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        for name, values in (other or NOTHING_CHOSEN).items():
+            data.setlist(name, values)
+        self.data = data
+
+    def preview(self) -> Preview | None:
+        """Return what the schedule shown will do; None if it cannot be followed."""
+        if not self.is_bound:
+            with suppress(ScheduleRefused):
+                shown = Schedule.stored(self.initial["cron"], self.initial["time_zone"])
+                return Preview.of(shown, at=self.at)
+        return Preview.of(self.schedule, at=self.at) if self.schedule else None
+
+
+def chosen_in(schedule: Schedule) -> dict[str, list[str]]:
+    """Return the choices that mean a schedule; nothing where they cannot show it."""
+    choices = choices_of(schedule.lines)
+    if choices is None:
+        return {}
+    return {
+        "months": [str(month) for month in choices.months],
+        "days": [str(day) for day in choices.days],
+        "weekdays": [str(day) for day in choices.weekdays],
+        "times": [", ".join(choices.times)],
+    }
+
+
+class ArgumentsField(forms.CharField):
+    """A JSON object and nothing else, kept as it was written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Json arguments",
+            required=False,
+            strip=False,
+            widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "placeholder": "{}"}),
+            help_text="A JSON object; the script reads it with task_args().",
+        )
+
+    def clean(self, value: Any) -> str:
+        """Refuse what is not a JSON object, with line and column."""
+        text: str = super().clean(value)
+        _refuse(lambda: parse_arguments(text))
+        return text.strip() or "{}"
+
+
+class TaskForm(ScheduleForm):
+    """A task, new or to be changed."""
 
     name = forms.CharField(label="Task Name", max_length=255)
     kind = forms.ChoiceField(
-        label="Task Type", choices=IMMEDIATELY, initial=Kind.ONCE, widget=forms.RadioSelect
+        label="Task Type", choices=KINDS, initial=Kind.ONCE, widget=forms.RadioSelect
     )
-    arguments = forms.CharField(
-        label="Json arguments",
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "placeholder": "{}"}),
-        help_text="A JSON object; the script reads it with task_args().",
-    )
+    arguments = ArgumentsField()
     timeout = forms.IntegerField(
         label="Timeout (sec)",
-        initial=settings.RUN_TIMEOUT_SECONDS,
+        required=False,
         min_value=1,
         max_value=MAX_TIMEOUT_SECONDS,
-        help_text="How long a run may take before it is stopped: 1 second to 30 days.",
+        error_messages=TIMEOUT_WORDS,
+    )
+    overlap = forms.ChoiceField(
+        label="If the previous run is still going",
+        choices=Overlap,
+        initial=Overlap.ALLOW,
+        required=False,
+    )
+    missed = forms.ChoiceField(
+        label="Runs missed while the server was down",
+        choices=Missed,
+        initial=Missed.LATEST,
+        required=False,
+    )
+    retries = forms.IntegerField(
+        label="Retries",
+        required=False,
+        initial=0,
+        min_value=0,
+        max_value=MOST_RETRIES,
+        help_text="How often a run that failed is tried again.",
         error_messages={
-            "invalid": "Write a whole number of seconds, such as 900.",
-            "min_value": "A run needs at least 1 second.",
-            "max_value": f"At most 30 days, which is {MAX_TIMEOUT_SECONDS} seconds.",
+            "invalid": "Write a whole number, such as 3.",
+            "max_value": f"At most {MOST_RETRIES} retries.",
         },
     )
+    retry_delay = forms.IntegerField(
+        label="Wait before a retry (sec)",
+        required=False,
+        initial=60,
+        min_value=1,
+        max_value=int(LONGEST_RETRY_DELAY.total_seconds()),
+        error_messages=SECONDS,
+    )
+    retry_backoff = forms.BooleanField(
+        label="Wait twice as long before each further retry", required=False, initial=True
+    )
+    start_deadline = forms.IntegerField(
+        label="Start deadline (sec)",
+        required=False,
+        min_value=1,
+        max_value=MAX_TIMEOUT_SECONDS,
+        help_text="A run that could not start for so long does not start at all. Blank: it waits.",
+        error_messages=SECONDS,
+    )
 
-    def clean_arguments(self) -> str:
-        """Take a JSON object and nothing else; keep it as it was written."""
-        text: str = self.cleaned_data["arguments"]
+    @classmethod
+    def for_new(
+        cls, data: QueryDict | None, *, orchestration: Orchestration, at: datetime
+    ) -> "TaskForm":
+        """Return the form for a new task."""
+        zone = orchestration.workspace.time_zone
+        initial = {"name": orchestration.display_name, "time_zone": zone, "cron": "0 8 * * *"}
+        return cls(data, initial=initial, at=at)
+
+    @classmethod
+    def for_change(cls, data: QueryDict | None, *, task: Task, at: datetime) -> "TaskForm":
+        """Return the form for a task that exists; of what kind it is stays."""
+        initial = _settings_of(task)
+        form = cls(data, initial=initial, at=at)
+        form.fields["kind"].disabled = True
+        form.is_choosable = initial.get("schedule_mode") != "cron"
+        return form
+
+    def clean(self) -> None:
+        """Read the schedule where the task has one; nobody sees what is wrong with it elsewhere."""
+        if self.cleaned_data.get("kind") == Kind.SCHEDULED:
+            self.read_schedule()
+            return
+        for name in ScheduleForm.base_fields:
+            self.errors.pop(name, None)
+
+    @property
+    def has_advanced_errors(self) -> bool:
+        """Tell whether something is wrong in a part that is shown only when opened."""
+        return bool(self.errors.keys() - {"name", "kind", *ScheduleForm.base_fields})
+
+    @property
+    def wanted(self) -> TaskSettings:
+        """Return what was decided; what the kind does not offer keeps its default."""
+        data, kind = self.cleaned_data, self.cleaned_data["kind"]
+        is_scheduled, is_endless = kind == Kind.SCHEDULED, kind == Kind.CONTINUOUS
+        return TaskSettings(
+            name=data["name"],
+            arguments_json=data["arguments"],
+            timeout_seconds=data["timeout"]
+            or (None if is_endless else settings.RUN_TIMEOUT_SECONDS),
+            schedule=self.schedule,
+            overlap=(is_scheduled and data["overlap"]) or Overlap.ALLOW,
+            missed=(is_scheduled and data["missed"]) or Missed.LATEST,
+            retries=0 if is_endless else data["retries"] or 0,
+            retry_delay_seconds=data["retry_delay"] or 60,
+            retry_backoff=data["retry_backoff"],
+            start_deadline_seconds=data["start_deadline"],
+        )
+
+
+class ArgumentsForm(forms.Form):
+    """What one more run gets instead of its task's arguments."""
+
+    arguments = ArgumentsField()
+
+
+def _settings_of(task: Task) -> dict[str, Any]:
+    """Return what the form shows of a task."""
+    shown: dict[str, Any] = {
+        "name": task.name,
+        "kind": task.kind,
+        "time_zone": task.time_zone,
+        "cron": task.schedule,
+        "arguments": task.arguments_json,
+        "timeout": task.timeout_seconds,
+        "overlap": task.overlap,
+        "missed": task.missed,
+        "retries": task.retries,
+        "retry_delay": task.retry_delay_seconds,
+        "retry_backoff": task.retry_backoff,
+        "start_deadline": task.start_deadline_seconds,
+    }
+    if task.kind == Kind.SCHEDULED:
         try:
-            parse_arguments(text)
-        except ArgumentsRefused as error:
-            raise forms.ValidationError(str(error)) from error
-        return text.strip() or "{}"
+            chosen = chosen_in(task.cron)
+        except ScheduleRefused:
+            chosen = {}
+        shown |= {name: values if name != "times" else values[0] for name, values in chosen.items()}
+        shown["schedule_mode"] = "picker" if chosen else "cron"
+    return shown
+
+
+def _refuse(read: Any) -> None:
+    """Say as an error of the field why something cannot be read."""
+    try:
+        read()
+    except ArgumentsRefused as error:
+        raise forms.ValidationError(str(error)) from error
+    except ScheduleRefused as error:
+        raise forms.ValidationError(error.problems) from error
+
+
+def _without_line(problem: str) -> str:
+    """Say a problem without the number of a line that nobody has written."""
+    words = re.sub(r"^Line \d+: ", "", problem)
+    return words[0].upper() + words[1:]

@@ -351,6 +351,23 @@ class TaskRun(Execution):
         return None if self.timeout_seconds is None else timedelta(seconds=self.timeout_seconds)
 
     @property
+    def cause(self) -> str:
+        """Return in words what made it."""
+        person = self.requested_by or "somebody"
+        words = {
+            Trigger.TASK: f"Task made by {person}",
+            Trigger.SCHEDULE: "By schedule",
+            Trigger.CONTINUOUS: "After the run before",
+            Trigger.PERSON: f"Run again by {person}",
+        }
+        return words[Trigger(self.trigger)]
+
+    @property
+    def attempts(self) -> int:
+        """Return how many attempts there may be, this one included."""
+        return max(self.attempt, self.task.retries + 1)
+
+    @property
     def ready_at(self) -> datetime:
         """Return when it could have started, had there been room."""
         return max(self.queued_at, self.not_before) if self.not_before else self.queued_at

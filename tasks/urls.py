@@ -1,11 +1,26 @@
 from django.urls import path
 
-from tasks import views
+from tasks import task_views, views
 
 app_name = "tasks"
 
 urlpatterns = [
-    path("orchestrations/<uuid:orchestration_id>/tasks/new/", views.task_create, name="create"),
+    path(
+        "orchestrations/<uuid:orchestration_id>/tasks/new/", task_views.task_create, name="create"
+    ),
+    path(
+        "orchestrations/<uuid:orchestration_id>/tasks/schedule/",
+        task_views.schedule_preview,
+        name="schedule-preview",
+    ),
+    path("tasks/<uuid:pk>/", task_views.task_detail, name="detail"),
+    path("tasks/<uuid:pk>/summary/", task_views.task_summary, name="summary"),
+    path("tasks/<uuid:pk>/edit/", task_views.task_edit, name="edit"),
+    path("tasks/<uuid:pk>/pause/", task_views.task_pause, name="pause"),
+    path("tasks/<uuid:pk>/resume/", task_views.task_resume, name="resume"),
+    path("tasks/<uuid:pk>/run/", task_views.task_run, name="run"),
+    path("tasks/<uuid:pk>/stop/", task_views.task_kill, name="kill"),
+    path("tasks/<uuid:pk>/logs/", task_views.task_logs_zip, name="logs-zip"),
     path("runs/<uuid:pk>/", views.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/summary/", views.run_summary, name="run-summary"),
     path("runs/<uuid:pk>/log/", views.run_log, name="run-log"),

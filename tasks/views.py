@@ -1,4 +1,4 @@
-"""Pages and actions about tasks and runs."""
+"""The page of a run, its log, and its stop."""
 
 from uuid import UUID
 
@@ -8,56 +8,14 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from orchestrations.models import Orchestration
 from tasks import services
-from tasks.forms import TaskForm
 from tasks.models import TaskRun
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.http import log_response
-from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.htmx import AuthenticatedRequest
 from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@login_required
-def task_create(request: AuthenticatedRequest, orchestration_id: UUID) -> HttpResponse:
-    """Make a task of an orchestration, and go to watch its run."""
-    orchestration = visible_or_404(
-        Orchestration.objects.select_related("workspace"), request.user, pk=orchestration_id
-    )
-    require_change(orchestration.workspace, request.user)
-    form = TaskForm(request.POST or None, initial={"name": orchestration.display_name})
-    if request.method == "POST" and form.is_valid():
-        try:
-            task = services.create_task(
-                orchestration=orchestration,
-                kind=form.cleaned_data["kind"],
-                wanted=services.TaskSettings(
-                    name=form.cleaned_data["name"],
-                    arguments_json=form.cleaned_data["arguments"],
-                    timeout_seconds=form.cleaned_data["timeout"],
-                ),
-                user=request.user,
-                at=timezone.now(),
-            )
-        except services.NotRunnable as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            return go_to(request, task.runs.get().get_absolute_url())
-    return render_page_or_region(
-        request,
-        page="tasks/task_create.html",
-        region="tasks/_task_form.html",
-        context={
-            "orchestration": orchestration,
-            "workspace": orchestration.workspace,
-            "may_change": True,
-            "form": form,
-        },
-        status=422 if request.method == "POST" else 200,
-    )
 
 
 @require_safe

@@ -63,6 +63,10 @@ def of_packaging(world: World) -> list[Any]:
     return [world.packaging.pk]
 
 
+def of_task(world: World) -> list[Any]:
+    return [world.run.task_id]
+
+
 def of_run(world: World) -> list[Any]:
     return [world.run.pk]
 
@@ -95,6 +99,18 @@ ROWS = [
         "post",
         (("name", "a"), ("kind", "once"), ("timeout", "60")),
     ),
+    Row("tasks:schedule-preview", MEMBERS_CHANGE_PAGE, of_orchestration, "post"),
+    Row("tasks:detail", MEMBERS_LOOK, of_task),
+    Row("tasks:summary", MEMBERS_LOOK, of_task),
+    Row("tasks:edit", MEMBERS_CHANGE_PAGE, of_task),
+    Row("tasks:edit", MEMBERS_CHANGE, of_task, "post", (("name", "b"), ("timeout", "60"))),
+    Row("tasks:pause", MEMBERS_CHANGE, of_task, "post"),
+    Row("tasks:resume", MEMBERS_CHANGE, of_task, "post"),
+    Row("tasks:run", MEMBERS_CHANGE_PAGE, of_task),
+    Row("tasks:run", MEMBERS_CHANGE, of_task, "post"),
+    Row("tasks:kill", MEMBERS_CHANGE_PAGE, of_task),
+    Row("tasks:kill", MEMBERS_CHANGE, of_task, "post"),
+    Row("tasks:logs-zip", MEMBERS_LOOK, of_task),
     Row("tasks:run-detail", MEMBERS_LOOK, of_run),
     Row("tasks:run-summary", MEMBERS_LOOK, of_run),
     Row("tasks:run-log", MEMBERS_LOOK, of_run),

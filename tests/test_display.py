@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.template import Context, Template
@@ -85,7 +86,7 @@ def test_status_badge_has_an_icon_and_the_word() -> None:
 
 
 def test_status_badge_shows_a_status_it_does_not_know() -> None:
-    assert 'data-icon="dot"' in display.status_badge("paused", "Paused")
+    assert 'data-icon="dot"' in display.status_badge("dozing", "Dozing")
 
 
 def test_status_badge_escapes_what_it_is_given() -> None:
@@ -108,3 +109,31 @@ def test_the_tags_need_no_load() -> None:
     shown = page.render(Context({"at": None, "took": timedelta(seconds=4)}))
 
     assert shown.endswith("—4 s")
+
+
+def test_wall_time_is_that_of_a_zone_to_the_minute() -> None:
+    shown = display.wall_time(NOON, ZoneInfo("Asia/Tokyo"))
+
+    assert shown.startswith('<time datetime="2026-11-22T20:58:03.123456+09:00">')
+    assert "20:58</time>" in shown
+    assert "11:58</time>" in display.wall_time(NOON)
+    assert display.wall_time(None) == "—"
+
+
+def test_wall_time_names_the_year_only_where_it_is_another() -> None:
+    this_year = NOON.replace(year=django_timezone.now().year)
+
+    assert str(this_year.year) not in display.wall_time(this_year).split(">")[1]
+    assert "1999" in display.wall_time(NOON.replace(year=1999)).split(">")[1]
+
+
+def test_reader_time_says_its_zone_until_a_script_has_changed_it() -> None:
+    assert display.reader_time(NOON).endswith("11:58\N{NO-BREAK SPACE}UTC</time>")
+
+
+@pytest.mark.parametrize(
+    ("zone", "name"),
+    [("Europe/Berlin", "Berlin"), ("America/Argentina/Buenos_Aires", "Buenos Aires"), ("UTC",) * 2],
+)
+def test_place_says_a_zone_in_short(zone: str, name: str) -> None:
+    assert display.place(zone) == name

@@ -1,13 +1,15 @@
 """Sending files of any size, a piece at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import IO, Any
+from zipfile import ZIP_DEFLATED
 
 from django.core.files import File
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
+from zipstream import ZipStream
 
 PIECE_BYTES = 256 * 1024
 
@@ -33,9 +35,33 @@ def stream_file(
         file_name: offered for saving.
         content_type: what the browser is told.
     """
-    pieces: Iterator[bytes] | AsyncIterator[bytes]
-    pieces = _async_pieces(open_file) if isinstance(request, ASGIRequest) else _pieces(open_file)
-    response = StreamingHttpResponse(pieces, content_type=content_type)
+    return _stream(request, _pieces(open_file), file_name=file_name, content_type=content_type)
+
+
+def stream_zip(
+    request: HttpRequest, files: Iterable[tuple[str, Opener]], *, file_name: str
+) -> StreamingHttpResponse:
+    """Answer with a ZIP of files, packed while it is sent.
+
+    Args:
+        request: decides how the pieces are made.
+        files: the name of each in the archive, and how it is opened when its turn comes; a
+            file that is not there is an empty one.
+        file_name: offered for saving.
+    """
+    packed = ZipStream(compress_type=ZIP_DEFLATED)
+    for name, open_file in files:
+        packed.add(_pieces(open_file), name)
+    return _stream(request, iter(packed), file_name=file_name, content_type="application/zip")
+
+
+def _stream(
+    request: HttpRequest, pieces: Iterator[bytes], *, file_name: str, content_type: str
+) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(
+        _in_threads(pieces) if isinstance(request, ASGIRequest) else pieces,
+        content_type=content_type,
+    )
     disposition = content_disposition_header(as_attachment=True, filename=file_name)
     response["Content-Disposition"] = disposition or "attachment"
     return response
@@ -51,11 +77,7 @@ def _pieces(open_file: Opener) -> Iterator[bytes]:
             yield piece
 
 
-async def _async_pieces(open_file: Opener) -> AsyncIterator[bytes]:
-    try:
-        file = await asyncio.to_thread(open_file)
-    except FileNotFoundError:
-        return
-    with file:
-        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-            yield piece
+async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Make each piece in a thread, so that nobody else waits for the disk."""
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece

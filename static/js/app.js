@@ -30,10 +30,20 @@
     ...hms, day: "numeric", month: "short", year: "numeric", timeZoneName: "short",
   });
 
+  const day = { weekday: "short", day: "numeric", month: "short" };
+  const minute = { hourCycle: "h23", hour: "2-digit", minute: "2-digit" };
+
+  function toTheMinute(date) {
+    const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+    const parts = new Intl.DateTimeFormat("en-GB", { ...day, ...year }).format(date);
+    return `${parts.replace(",", "").replaceAll(" ", "\u00a0")}, ${new Intl.DateTimeFormat("en-GB", minute).format(date)}`;
+  }
+
   function localiseTimes() {
     for (const time of all("time[title]:not([data-local])")) {
       const format = time.classList.contains("log-time") ? clock : moment;
-      time.textContent = format.format(new Date(time.dateTime));
+      const date = new Date(time.dateTime);
+      time.textContent = "short" in time.dataset ? toTheMinute(date) : format.format(date);
       time.dataset.local = "";
     }
   }
@@ -100,8 +110,16 @@
     for (const turn of document.getAnimations()) if (turn.animationName === "turn") turn.startTime = 0;
     localiseTimes();
     announce();
+    const said = byId(target.id)?.querySelector("[data-say]");
+    if (said) byId("live").textContent = said.textContent;
+    if (target.id === "dialog") openDialog(target);
     if (target === document.body) { all("[data-log]").forEach(toEnd); byId("main").focus(); }
     if (xhr.status === 422) document.querySelector("[data-autofocus], [aria-invalid=true]")?.focus();
+  });
+
+  // What comes along with an answer never replaces the field in which somebody is typing.
+  on("htmx:oobBeforeSwap", ({ detail }) => {
+    if (detail.target.contains(document.activeElement)) detail.shouldSwap = false;
   });
 
   // When a status changes: one sentence for screen readers, and the title of the tab.
@@ -113,6 +131,21 @@
     }
     lastTitle = title;
   }
+
+  // -- The dialog: a page that htmx has put into it --------------------------------------
+  let opener;
+  function openDialog(dialog) {
+    opener = document.activeElement?.id; // Its region may be swapped while the dialog is open.
+    dialog.showModal();
+  }
+
+  on("close", ({ target }) => { if (target.id === "dialog" && opener) byId(opener)?.focus(); }, true);
+  on("click", (event) => {
+    const dialog = event.target.closest("dialog[open]");
+    if (!dialog || (event.target !== dialog && !event.target.closest("[data-close]"))) return;
+    event.preventDefault();
+    dialog.close();
+  });
 
   // -- Trouble with the connection ------------------------------------------------------
   on("htmx:sendError htmx:responseError htmx:timeout", ({ detail: { elt, xhr } }) => {

@@ -9,16 +9,18 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from orchestrations.models import Orchestration
-from tasks.models import Task
+from tasks.models import Kind, Missed, Overlap, Task, TaskRun
 from tests.factories import make_orchestration, make_run, make_task
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
 GOOD = {"name": "nightly", "kind": "once", "arguments": "", "timeout": "900"}
+PICKED = {"kind": "scheduled", "times": "20:00, 8:30", "weekdays": ["1", "5"], "time_zone": "UTC"}
+WRITTEN = {"kind": "scheduled", "schedule_mode": "cron", "cron": "*/7 * * * *", "time_zone": "UTC"}
 
 
-def send(client: Client, orchestration: Orchestration, **changes: str) -> Any:
+def send(client: Client, orchestration: Orchestration, **changes: Any) -> Any:
     return client.post(reverse("tasks:create", args=[orchestration.pk]), GOOD | changes)
 
 
@@ -40,6 +42,76 @@ def test_arguments_are_kept_as_they_were_sent(
     assert Task.objects.get().arguments_json == text
 
 
+def test_chosen_times_become_a_schedule_and_lead_to_the_task(
+    owner_client: Client, orchestration: Orchestration, queued_jobs: list[str]
+) -> None:
+    response = send(
+        owner_client, orchestration, **PICKED | {"time_zone": "Europe/Berlin", "overlap": "skip"}
+    )
+    task = Task.objects.get()
+    assert response["Location"] == task.get_absolute_url()
+    assert task.kind == Kind.SCHEDULED
+    assert task.schedule == "30 8 * * 1,5\n0 20 * * 1,5"
+    assert task.time_zone == "Europe/Berlin"
+    assert task.next_run_at is not None
+    assert (task.overlap, task.missed) == (Overlap.SKIP, Missed.LATEST)
+    assert not TaskRun.objects.exists()
+
+
+def test_written_cron_becomes_a_schedule(
+    owner_client: Client, orchestration: Orchestration, queued_jobs: list[str]
+) -> None:
+    send(owner_client, orchestration, **WRITTEN | {"cron": "0 8 * * *\r\n@weekly"})
+    assert Task.objects.get().schedule == "0 8 * * *\n0 0 * * 0"
+
+
+def test_a_new_schedule_is_meant_in_the_zone_of_its_workspace(
+    owner_client: Client, orchestration: Orchestration, workspace: Workspace
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(time_zone="Asia/Tokyo")
+    page = owner_client.get(reverse("tasks:create", args=[orchestration.pk]))
+    assert page.context["form"]["time_zone"].value() == "Asia/Tokyo"
+    assert b"Every day at 08:00" in page.content
+
+
+@pytest.mark.parametrize(
+    ("kind", "timeout", "expected"),
+    [
+        ("once", "", 900),
+        ("scheduled", "", 900),
+        ("continuous", "", None),
+        ("continuous", "3600", 3600),
+    ],
+)
+def test_only_what_runs_indefinitely_has_no_timeout_by_default(
+    kind: str,
+    timeout: str,
+    expected: int | None,
+    owner_client: Client,
+    orchestration: Orchestration,
+    queued_jobs: list[str],
+) -> None:
+    send(owner_client, orchestration, **PICKED | {"kind": kind, "timeout": timeout})
+    assert Task.objects.get().timeout_seconds == expected
+
+
+def test_a_kind_takes_over_only_the_policies_that_it_has(
+    owner_client: Client, orchestration: Orchestration, queued_jobs: list[str]
+) -> None:
+    policies = {"overlap": "skip", "missed": "all", "retries": "3", "start_deadline": "60"}
+    send(owner_client, orchestration, **policies, kind="continuous", retry_delay="5")
+    task = Task.objects.get()
+    assert (task.overlap, task.missed, task.retries) == (Overlap.ALLOW, Missed.LATEST, 0)
+    assert task.start_deadline_seconds == 60
+
+
+def test_a_wrong_schedule_is_no_matter_to_a_task_without_one(
+    owner_client: Client, orchestration: Orchestration, queued_jobs: list[str]
+) -> None:
+    send(owner_client, orchestration, times="soon", time_zone="Mars", days="99")
+    assert Task.objects.get().schedule == ""
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -52,18 +124,95 @@ def test_arguments_are_kept_as_they_were_sent(
         ({"timeout": "2592001"}, "30 days"),
         ({"timeout": "1.5"}, "whole number"),
         ({"timeout": "soon"}, "whole number"),
-        ({"timeout": ""}, "required"),
         ({"name": ""}, "required"),
         ({"name": "x" * 256}, "255"),
         ({"kind": "sometimes"}, "sometimes"),
+        ({"retries": "101"}, "At most 100 retries"),
+        ({"retry_delay": "86401"}, "At most 86400 seconds"),
+        ({"start_deadline": "0"}, "At least 1"),
+        ({"kind": "scheduled", "times": ""}, "Choose at least one time of day."),
+        ({"kind": "scheduled", "times": "8 o'clock"}, "write hours and minutes like 20:00"),
+        (
+            {"kind": "scheduled", "times": "8:00", "days": "30", "months": "2"},
+            "There is no 30 February",
+        ),
+        ({"kind": "scheduled", "days": "32"}, "32 is not one of the available choices"),
+        ({"kind": "scheduled", "time_zone": "Europe/Berln"}, "did you mean Europe/Berlin"),
+        ({"kind": "scheduled", "schedule_mode": "cron", "cron": "@reboot"}, "Line 1: @reboot"),
+        ({"kind": "scheduled", "schedule_mode": "cron", "cron": ""}, "at least one line"),
+        ({"kind": "scheduled", "schedule_mode": "guess"}, "guess is not one"),
     ],
 )
 def test_bad_input_is_refused_with_422_and_words(
     changes: dict[str, str], words: str, owner_client: Client, orchestration: Orchestration
 ) -> None:
-    response = send(owner_client, orchestration, **changes)
+    response = send(owner_client, orchestration, **{"time_zone": "UTC"} | changes)
     assert response.status_code == 422
     assert words in response.content.decode()
+    assert not Task.objects.exists()
+
+
+def preview(client: Client, orchestration: Orchestration, **data: Any) -> Any:
+    return client.post(reverse("tasks:schedule-preview", args=[orchestration.pk]), data)
+
+
+def test_the_preview_shows_words_warnings_and_the_next_ten_runs(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    data = PICKED | {"times": "02:30", "weekdays": [], "days": ["31"], "time_zone": "Asia/Tokyo"}
+    page = preview(owner_client, orchestration, **data).content.decode()
+    assert "At 02:30 on the 31st of every month" in page
+    assert "have no 31st" in page
+    assert page.count("<tr>") == 11
+    assert "Tokyo time" in page
+    assert "+09:00" in page
+
+
+def test_choosing_writes_the_cron_lines_and_leaves_the_choices_alone(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    page = preview(owner_client, orchestration, **PICKED).content.decode()
+    assert 'id="schedule-cron"' in page
+    assert "30 8 * * 1,5\n0 20 * * 1,5</textarea>" in page
+    assert 'id="schedule-picker"' not in page
+
+
+def test_writing_cron_makes_the_choices_and_leaves_the_lines_alone(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    cron = WRITTEN | {"cron": "0 20 1,15 1-3 *"}
+    response = preview(owner_client, orchestration, **cron)
+    form, page = response.context["form"], response.content.decode()
+    assert form["times"].value() == "20:00"
+    assert (form["days"].value(), form["months"].value()) == (["1", "15"], ["1", "2", "3"])
+    assert 'id="schedule-picker"' in page
+    assert "textarea" not in page
+
+
+def test_lines_that_are_no_choices_are_said_to_be_none(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    response = preview(owner_client, orchestration, **WRITTEN)
+    assert "Choices cannot show what the cron lines say" in response.content.decode()
+    assert not response.context["form"]["times"].value()
+
+
+def test_a_schedule_that_is_refused_replaces_nothing_that_was_written(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    response = preview(owner_client, orchestration, **WRITTEN | {"cron": "61 * * * *"})
+    assert response.status_code == 200
+    assert "out of range" in response.content.decode()
+    assert b"hx-swap-oob" not in response.content
+
+
+def test_without_scripts_a_button_shows_the_next_runs(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    response = send(owner_client, orchestration, **PICKED, preview="1")
+    assert response.status_code == 200
+    assert "On Mondays and Fridays" in response.content.decode()
+    assert response.context["form"]["cron"].value() == "30 8 * * 1,5\n0 20 * * 1,5"
     assert not Task.objects.exists()
 
 

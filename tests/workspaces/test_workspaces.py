@@ -2,7 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.test import Client
 
@@ -92,3 +92,12 @@ def test_the_chooser_counts_members_and_workloads(workspace: Workspace, owner: U
     client.force_login(owner)
     listed = client.get("/workspaces/").context["workspaces"]
     assert {each.name: each.member_count for each in listed}["team"] == 3
+
+
+def test_a_time_zone_that_does_not_exist_is_refused() -> None:
+    workspace = make_workspace(time_zone="Mars/Olympus")
+
+    with pytest.raises(ValidationError, match="There is no time zone “Mars/Olympus”"):
+        workspace.full_clean()
+    workspace.time_zone = "America/Sao_Paulo"
+    workspace.full_clean()

@@ -1,6 +1,6 @@
 """How times, durations, statuses and icons look. Built in to every template."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from django import template
@@ -35,7 +35,10 @@ ICONS: Final[dict[str, str]] = {
     '<path d="M6.5 3.5H4A1.5 1.5 0 0 0 2.5 5v7A1.5 1.5 0 0 0 4 13.5h7a1.5 1.5 0 0 0 1.5-1.5V9.5"/>',
     "infinity": '<path d="M8 8C6.7 6 5.6 5 4.3 5a3 3 0 0 0 0 6C5.6 11 6.7 10 8 8'
     's2.4-3 3.7-3a3 3 0 0 1 0 6C10.4 11 9.3 10 8 8z"/>',
+    "pause": '<path d="M5.75 3.5v9M10.25 3.5v9"/>',
+    "pencil": '<path d="m10.5 3 2.5 2.5-7.25 7.25-3 .5.5-3z"/>',
     "person": '<circle cx="8" cy="5.25" r="2.75"/><path d="M2.75 13.75a5.25 5.25 0 0 1 10.5 0"/>',
+    "play": '<path d="M5 3.25v9.5L12.75 8z"/>',
     "plus": '<path d="M8 3v10M3 8h10"/>',
     "question": '<circle cx="8" cy="8" r="6.25"/>'
     '<path d="M6.25 6.25A1.75 1.75 0 1 1 8.6 7.9c-.4.15-.6.45-.6.85v.25M8 11.25v.01"/>',
@@ -66,6 +69,11 @@ STATUS_ICONS: Final = {
     "error": "cross-circle",
     "active": "dot",
     "inactive": "ring",
+    "paused": "pause",
+    "pending_kill": "spinner",
+    "crash_loop": "warning",
+    "broken": "warning",
+    "finished": "check",
 }
 
 KIND_ICONS: Final = {"once": "bolt", "scheduled": "repeat", "continuous": "infinity"}
@@ -112,6 +120,40 @@ def local_time(value: datetime | None) -> SafeString | str:
         _full_utc(value),
         f"{local.day} {local:%b %Y, %H:%M:%S %Z}",
     )
+
+
+@register.simple_tag
+def wall_time(value: datetime | None, zone: tzinfo | None = None) -> SafeString | str:
+    """Show what the clock of a zone says at a moment, to the minute; of UTC if none is given."""
+    if value is None:
+        return NOTHING
+    wall = value.astimezone(zone or UTC)
+    return format_html('<time datetime="{}">{}</time>', wall.isoformat(), _to_the_minute(wall))
+
+
+@register.simple_tag
+def reader_time(value: datetime) -> SafeString:
+    """Show a moment to the minute in UTC; app.js turns it into the reader's own zone."""
+    utc = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}" data-short>{}</time>',
+        utc.isoformat(),
+        _full_utc(value),
+        f"{_to_the_minute(utc)}\N{NO-BREAK SPACE}UTC",
+    )
+
+
+def _to_the_minute(wall: datetime) -> str:
+    """Say a moment so that a line breaks between its date and its time only."""
+    year = "" if wall.year == timezone.now().year else f" {wall.year}"
+    date = f"{wall:%a} {wall.day} {wall:%b}{year}".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{date}, {wall:%H:%M}"
+
+
+@register.filter
+def place(zone_name: str) -> str:
+    """Say in short which zone it is: Berlin for Europe/Berlin."""
+    return zone_name.rpartition("/")[2].replace("_", " ")
 
 
 @register.simple_tag

@@ -15,7 +15,7 @@ class MembershipInline(admin.TabularInline[Membership, Workspace]):
 class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     """Workspaces and, inside each, who belongs to it."""
 
-    list_display = ("name", "id", "created_by", "created_at")
+    list_display = ("name", "id", "time_zone", "created_by", "created_at")
     search_fields = ("name", "members__email")
     list_filter = ("created_at",)
     autocomplete_fields = ("default_for", "created_by")

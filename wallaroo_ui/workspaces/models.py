@@ -1,8 +1,10 @@
 """Workspaces: who sees and does what."""
 
 from typing import TYPE_CHECKING, ClassVar, Self
+from zoneinfo import available_timezones
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 
@@ -10,6 +12,12 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from wallaroo_ui.accounts.models import User
+
+
+def validate_time_zone(name: str) -> None:
+    """Refuse what is not the name of an IANA time zone."""
+    if name not in available_timezones():
+        raise ValidationError(f"There is no time zone “{name}”; an example is Europe/Berlin.")
 
 
 class Role(models.TextChoices):
@@ -55,6 +63,12 @@ class Workspace(models.Model):
         blank=True,
         related_name="default_workspace",
         help_text="The person who works here unless they chose another workspace.",
+    )
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text="New schedules are meant in this zone unless their maker chose another.",
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
