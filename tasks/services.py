@@ -11,7 +11,7 @@ from orchestrations.models import Orchestration, Packaging
 from tasks import ticks
 from tasks.launching import ring_after_commit
 from tasks.models import Kind, Missed, Overlap, SkippedTicks, Task, TaskRun, Trigger
-from tasks.schedules import Schedule
+from tasks.schedules import Schedule, ScheduleRefused
 from tasks.stopping import conclude_kill_after_commit
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions import services as executions
@@ -140,13 +140,19 @@ def resume_task(*, task: Task, at: datetime) -> bool:
     """Let a paused task make runs again, from now on. False: it was not paused.
 
     Ticks that came meanwhile are recorded as skipped, not made up for.
+
+    Raises:
+        NotRunnable: its schedule is not understood any more.
     """
     task = Task.objects.select_for_update().get(pk=task.pk)
     if not task.is_paused:
         return False
     if task.kind == Kind.SCHEDULED:
-        ticks.skip_until(task, at=at, reason=SkippedTicks.Reason.PAUSED, user=task.paused_by)
-        task.next_run_at = task.cron.next_after(at)
+        try:
+            ticks.skip_until(task, at=at, reason=SkippedTicks.Reason.PAUSED, user=task.paused_by)
+            task.next_run_at = task.cron.next_after(at)
+        except ScheduleRefused as refusal:
+            raise NotRunnable(f"Its schedule cannot be followed any more: {refusal}") from refusal
     task.state, task.paused_at, task.paused_by = Task.State.ACTIVE, None, None
     task.quick_failures = 0
     task.save()
@@ -194,6 +200,8 @@ def run_again(
         NotRunnable: the task has been stopped, its packaging failed, or it is continuous and
             its run goes on.
     """
+    if task.kind == Kind.CONTINUOUS:  # Its run first: what ends a run locks in this order.
+        list(TaskRun.objects.filter(task=task).unfinished().select_for_update())
     task = _locked(task)
     if task.orchestration.status == Orchestration.Status.ERROR:
         raise NotRunnable("Its orchestration's packaging failed. Package it again first.")

@@ -35,7 +35,7 @@ class Agent:
     def __init__(self, *, ends_runs: bool) -> None:
         self.ends_runs = ends_runs
         self.stopping = False
-        self.node: Node | None = None
+        self.keeper: Keeper | None = None
         self.clock = Clock()
         self.swept_at: datetime | None = None
         self.reported_at: datetime | None = None
@@ -62,15 +62,8 @@ class Agent:
 
     def step(self, *, at: datetime) -> None:
         """Run what is due, follow this host's executions; now and then sweep and report."""
-        if self.node is None:
-            self.node = register_node()
-            Node.objects.filter(pk=self.node.pk).update(agent_started_at=at)
-            logger.info(
-                "agent started",
-                extra={"node": self.node.name, "isolation": self.node.isolation},
-            )
+        keeper = self.keeper = self.keeper or self.begin(at=at)
         self.clock.step(at=at)
-        keeper = Keeper(self.node)
         keeper.step(at=at)
         if self.is_time(self.swept_at, SWEEP_EVERY, at=at):
             keeper.lose_the_dead(at=at)
@@ -80,10 +73,17 @@ class Agent:
             keeper.tidy(at=at)
             # Before the report: from then on the others count this node as alive again.
             keeper.stop_the_given_up(at=at)
-            self.report(self.node, at=at)
+            self.report(keeper.node, at=at)
         if self.is_time(self.cleaned_up_at, CLEAN_UP_EVERY, at=at):
             async_task("tasks.jobs.clean_up", cluster=this_nodes_key())
             self.cleaned_up_at = at
+
+    def begin(self, *, at: datetime) -> Keeper:
+        """Enter this host among the nodes."""
+        node = register_node()
+        Node.objects.filter(pk=node.pk).update(agent_started_at=at)
+        logger.info("agent started", extra={"node": node.name, "isolation": node.isolation})
+        return Keeper(node)
 
     @staticmethod
     def is_time(last: datetime | None, every: timedelta, *, at: datetime) -> bool:
@@ -99,9 +99,9 @@ class Agent:
 
     def end_runs(self, bell: Doorbell) -> None:
         """End what runs here and wait for the verdicts, a few seconds at the most."""
-        if self.node is None:
+        keeper = self.keeper
+        if keeper is None:
             return
-        keeper = Keeper(self.node)
         keeper.end_everything(reason="The server was stopped.", grace_seconds=ENDING_GRACE_SECONDS)
         until = time.monotonic() + ENDING_SECONDS
         while keeper.held() and time.monotonic() < until:

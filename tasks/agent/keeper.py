@@ -1,6 +1,7 @@
 """The keeper: follows what runs on this host, and finds work that nobody rang for."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -25,8 +26,40 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 # What waits this long beside a free slot was probably never rung for.
 UNHEARD = timedelta(seconds=3)
 
+# Whoever has not looked for so long was away.
+AWAY = timedelta(seconds=10)
+
 # How long a node that was given up may be away and still find what it has to stop.
 GIVEN_UP_FOR = timedelta(days=7)
+
+
+class Watch:
+    """Tells which nodes are silent, from what is seen here: no two hosts' clocks are compared.
+
+    Whoever was away itself, with or without the database, knows nothing of the others and
+    begins anew.
+    """
+
+    def __init__(self) -> None:
+        self.looked_at: datetime | None = None
+        # Of each node its last report, and when it was seen here for the first time.
+        self.reports: dict[int, tuple[datetime | None, datetime]] = {}
+
+    def silent(self, nodes: Iterable[Node], *, at: datetime) -> list[Node]:
+        """Return those whose report has been the same for longer than the lease."""
+        if self.looked_at is None or not timedelta(0) <= at - self.looked_at < AWAY:
+            self.reports = {}
+        self.looked_at = at
+        oldest = at - timedelta(seconds=settings.NODE_LEASE_SECONDS)
+        found = []
+        for node in nodes:
+            report, seen_at = self.reports.get(node.pk, (None, at))
+            if node.pk not in self.reports or report != node.agent_seen_at:
+                seen_at = at
+            self.reports[node.pk] = (node.agent_seen_at, seen_at)
+            if seen_at < oldest:
+                found.append(node)
+        return found
 
 
 class Keeper:
@@ -34,6 +67,7 @@ class Keeper:
 
     def __init__(self, node: Node) -> None:
         self.node = node
+        self.watch = Watch()
 
     def step(self, *, at: datetime) -> None:
         """Take in everything that has happened until now.
@@ -61,9 +95,9 @@ class Keeper:
 
         The fence keeps a node that comes back from changing it again.
         """
-        dead = Node.objects.exclude(pk=self.node.pk).filter(
-            agent_seen_at__lt=at - timedelta(seconds=settings.NODE_LEASE_SECONDS)
-        )
+        dead = self.watch.silent(Node.objects.exclude(pk=self.node.pk), at=at)
+        if not dead:
+            return
         for kind in (TaskRun, Packaging):
             for execution in kind.objects.with_relations().filter(node__in=dead, status__in=HELD):
                 reason = f"Its node {execution.node.name} has not been heard of any more."

@@ -107,23 +107,55 @@ def test_it_rings_again_for_a_packaging_too(node: Node, queued_jobs: list[str]) 
 def test_what_a_dead_node_holds_is_lost_once_its_lease_is_over(
     node: Node, queued_jobs: list[str]
 ) -> None:
-    dead = make_node(agent_seen_at=NOON - timedelta(seconds=26))
-    alive = make_node(agent_seen_at=NOON - timedelta(seconds=24))
+    dead, alive = make_node(agent_seen_at=NOON), make_node(agent_seen_at=NOON)
     lost, kept = (make_run(status=Status.RUNNING, node=each) for each in (dead, alive))
     own = make_run(status=Status.RUNNING, node=node)
     ended = make_run(status=Status.SUCCESS, node=dead)
 
-    Keeper(node).lose_the_dead(at=NOON)
+    keeper, now = Keeper(node), NOON
+    for second in range(27):
+        now = NOON + timedelta(seconds=second)
+        Node.objects.filter(pk=alive.pk).update(agent_seen_at=now)
+        lost.refresh_from_db()
+        assert lost.status == Status.RUNNING
+        keeper.lose_the_dead(at=now)
 
     for run in (lost, kept, own, ended):
         run.refresh_from_db()
-    assert (lost.status, lost.ended_at) == (Status.LOST, NOON)
+    assert (lost.status, lost.ended_at) == (Status.LOST, now)
     assert dead.name in lost.reason
     assert (kept.status, own.status, ended.status) == (
         Status.RUNNING,
         Status.RUNNING,
         Status.SUCCESS,
     )
+
+
+def test_a_host_whose_clock_is_an_hour_behind_is_not_dead(node: Node) -> None:
+    other = make_node(agent_seen_at=NOON - timedelta(hours=1))
+    run = make_run(status=Status.RUNNING, node=other)
+    keeper = Keeper(node)
+    for second in range(60):
+        Node.objects.filter(pk=other.pk).update(
+            agent_seen_at=NOON - timedelta(hours=1) + timedelta(seconds=second)
+        )
+        keeper.lose_the_dead(at=NOON + timedelta(seconds=second))
+
+    run.refresh_from_db()
+    assert run.status == Status.RUNNING
+
+
+def test_who_was_away_itself_gives_the_others_time_to_report(node: Node) -> None:
+    run = make_run(status=Status.RUNNING, node=make_node(agent_seen_at=NOON))
+    keeper = Keeper(node)
+    for second in (0, 5, 60, 65, 70, 75, 80, 85):  # The database was away for a minute.
+        keeper.lose_the_dead(at=NOON + timedelta(seconds=second))
+
+    run.refresh_from_db()
+    assert run.status == Status.RUNNING
+    keeper.lose_the_dead(at=NOON + timedelta(seconds=86))
+    run.refresh_from_db()
+    assert run.status == Status.LOST
 
 
 def test_a_node_that_comes_back_stops_what_was_given_up_and_nothing_else(
