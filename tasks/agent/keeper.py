@@ -110,7 +110,7 @@ class Keeper:
         for kind in (TaskRun, Packaging):
             given_up = kind.objects.filter(node=self.node, status=Status.LOST, ended_at__gt=since)
             for execution in given_up.with_relations():
-                executions.stop_given_up(execution, at=at)
+                executions.stop_given_up(execution)
 
     def sweep(self, *, at: datetime) -> None:
         """Ring again for what waits although there is room: a doorbell may have been lost."""

@@ -24,7 +24,7 @@ from wallaroo_ui.executions import sandbox, services, supervisor
 from wallaroo_ui.executions.doorbell import Doorbell
 from wallaroo_ui.executions.models import FINISHED, Node, Status
 from wallaroo_ui.executions.services import (
-    BACKSTOP,
+    BACKSTOP_SECONDS,
     LAUNCH_SECONDS,
     LAUNCHES,
     LONGEST_LAUNCH_SECONDS,
@@ -406,6 +406,7 @@ def test_a_process_that_got_the_pid_of_a_lost_run_is_left_alone(node: Node, born
     run.spool.create()
     started = {
         "started_at": 0,
+        "started_clock": 0,
         "supervisor_pid": bystander.pid,
         "child_pid": bystander.pid,
         "child_born": born,
@@ -512,34 +513,44 @@ def test_a_supervisor_at_work_is_not_lost_however_slow_its_start(
     assert fresh(run).status == Status.STARTING
 
 
+def let_time_pass(path: Path, name: str, seconds: float) -> None:
+    """Make a moment of the clock that nobody can put forward lie further back."""
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {name: content[name] - seconds}))
+
+
 @pytest.mark.parametrize("why", ["timeout", "stop"])
 def test_what_a_stopped_supervisor_does_not_end_the_agent_ends(
     why: str, node: Node, supervisors: Supervisors, settings: Any
 ) -> None:
     settings.STOP_GRACE_SECONDS = 60
-    run = claimed(node, task=make_task(timeout_seconds=30))
+    run = claimed(node, task=make_task(timeout_seconds=600))
     run.spool.create()
     token = uuid.uuid4().hex
     supervised = supervisors.start(python(SLEEPS, token), spool=run.spool, token=token)
     supervised.wait_for("on")
-    started = wait_until(run.spool.started, "the start")
-    follow(run, at=started.started_at)
-    if why == "stop":
-        services.request_stop(fresh(run), reason="Stopped by ann.", at=started.started_at)
-        run.spool.directory.joinpath(supervisor.STOP).touch()
+    wait_until(run.spool.started, "the start")
     os.kill(supervised.process.pid, signal.SIGSTOP)
-    run = fresh(run)
-    due = started.started_at + timedelta(seconds=30 if why == "timeout" else 0)
-    late = due + BACKSTOP + timedelta(seconds=settings.STOP_GRACE_SECONDS)
+    follow(run, at=NOON)
+    if why == "stop":
+        services.request_stop(fresh(run), reason="Stopped by ann.", at=NOON)
+        run.spool.order_stop(reason="", grace_seconds=60)
+        os.kill(supervised.process.pid, signal.SIGSTOP)  # The order has woken it up.
 
-    follow(run, at=late)
+    follow(fresh(run), at=NOON + timedelta(days=365))  # The system's clock is no witness.
     assert fresh(run).status == Status.RUNNING
-    follow(run, at=late + timedelta(seconds=1))
+    if why == "timeout":
+        path = run.spool.directory / supervisor.STARTED
+        let_time_pass(path, "started_clock", 600 + 60 + BACKSTOP_SECONDS)
+    else:
+        path = run.spool.directory / supervisor.STOP
+        let_time_pass(path, "ordered_clock", 60 + BACKSTOP_SECONDS)
+    follow(fresh(run), at=NOON)
 
     run = fresh(run)
     words = "by the agent: its supervisor did not answer."
     assert (run.status, run.reason) == {
-        "timeout": (Status.TIMED_OUT, f"Stopped after its timeout of 30 s, {words}"),
+        "timeout": (Status.TIMED_OUT, f"Stopped after its timeout of 600 s, {words}"),
         "stop": (Status.KILLED, f"Stopped by ann, {words}"),
     }[why]
     wait_until(lambda: not processes_with(token), "the end of the code")
@@ -556,11 +567,11 @@ def test_what_goes_on_of_a_lost_run_is_stopped_when_its_node_is_back(
     services.end(run, Verdict(status=Status.LOST, reason="Away.", ended_at=NOON))
     assert fresh(run).status == Status.LOST
 
-    services.stop_given_up(fresh(run), at=NOON)
+    services.stop_given_up(fresh(run))
 
     assert supervised.verdict().status == "killed"
     wait_until(lambda: not run.spool.is_supervised(), "the end of the supervisor")
-    services.stop_given_up(fresh(run), at=NOON)
+    services.stop_given_up(fresh(run))
     assert not run.spool.home.exists()
     assert fresh(run).status == Status.LOST
 
@@ -575,7 +586,8 @@ def test_a_request_to_stop_is_passed_on_once(node: Node, settings: Any) -> None:
     follow(run, at=NOON)
 
     order = run.spool.directory / supervisor.STOP
-    assert json.loads(order.read_text()) == {"reason": "No more.", "grace_seconds": 7}
+    content = json.loads(order.read_text())
+    assert (content["reason"], content["grace_seconds"]) == ("No more.", 7)
     order.write_text("as it was")
     follow(run, at=NOON)
     assert order.read_text() == "as it was"

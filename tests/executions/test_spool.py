@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -93,7 +94,9 @@ def test_an_order_to_stop_appears_whole(spool: Spool) -> None:
 
     assert spool.has_stop_order()
     order = json.loads((spool.directory / supervisor.STOP).read_text())
+    ordered_clock = order.pop("ordered_clock")
     assert order == {"reason": "Enough.", "grace_seconds": 2.5}
+    assert spool.stop_ordered_clock() == ordered_clock <= time.monotonic()
     assert [path.name for path in spool.directory.glob("stop*")] == [supervisor.STOP]
 
 

@@ -162,9 +162,7 @@ def test_a_node_that_comes_back_stops_what_was_given_up_and_nothing_else(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped: list[Execution] = []
-    monkeypatch.setattr(
-        executions, "stop_given_up", lambda execution, at: stopped.append(execution)
-    )
+    monkeypatch.setattr(executions, "stop_given_up", stopped.append)
     given_up = make_run(status=Status.LOST, node=node)
     make_run(status=Status.LOST, node=make_node())
     make_run(status=Status.KILLED, node=node)

@@ -10,10 +10,11 @@ import py_compile
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,7 +40,7 @@ LONGEST_LAUNCH_SECONDS = 900
 # A launch that dies so often kills whoever tries it.
 LAUNCHES = 5
 # How long a supervisor may be late with an end before the agent ends it instead.
-BACKSTOP = timedelta(seconds=10)
+BACKSTOP_SECONDS = 10.0
 
 # How many waiting executions one claim looks at; another node may take the first ones.
 CANDIDATES = 10
@@ -258,13 +259,17 @@ def _follow_launch(execution: Execution, *, at: datetime) -> None:
 
 
 def _end_overdue(execution: Execution, started: Started, *, at: datetime) -> None:
-    """End what its supervisor should have ended long ago, in its place."""
-    grace = timedelta(seconds=settings.STOP_GRACE_SECONDS) + BACKSTOP
-    asked_at, limit = execution.stop_requested_at, execution.time_limit
-    if limit is not None and at > started.started_at + limit + grace:
+    """End what its supervisor should have ended long ago, in its place.
+
+    By the clock that the supervisor goes by: the system's may be put forward.
+    """
+    now, limit = time.monotonic(), execution.time_limit
+    patience = settings.STOP_GRACE_SECONDS + BACKSTOP_SECONDS
+    ordered = execution.spool.stop_ordered_clock() if execution.stop_requested_at else None
+    if limit is not None and now - started.started_clock > limit.total_seconds() + patience:
         status = Status.TIMED_OUT
         reason = f"Stopped after its timeout of {limit.total_seconds():g} s"
-    elif asked_at is not None and at > asked_at + grace:
+    elif ordered is not None and now - ordered > patience:
         status, reason = Status.KILLED, execution.stop_reason.rstrip(".")
     else:
         return
@@ -278,18 +283,18 @@ def _lose(execution: Execution, *, at: datetime) -> None:
     end(execution, Verdict(status=Status.LOST, reason=reason, ended_at=at))
 
 
-def stop_given_up(execution: Execution, *, at: datetime) -> None:
+def stop_given_up(execution: Execution) -> None:
     """Stop what goes on of an execution that counts as lost: its node was away too long."""
     spool = execution.spool
     if not spool.is_supervised():
         spool.clear_home()
         return
-    ended_at = execution.ended_at or at
-    reason = "Its node was away for too long: it had been given up as lost."
-    if not spool.has_stop_order():
+    ordered = spool.stop_ordered_clock()
+    if ordered is None:
         logger.warning("stopping what was given up", extra=execution.log_context())
+        reason = "Its node was away for too long: it had been given up as lost."
         spool.order_stop(reason=reason, grace_seconds=settings.STOP_GRACE_SECONDS)
-    elif at > ended_at + timedelta(seconds=settings.NODE_LEASE_SECONDS) + 2 * BACKSTOP:
+    elif time.monotonic() - ordered > settings.STOP_GRACE_SECONDS + BACKSTOP_SECONDS:
         spool.kill()
 
 

@@ -7,10 +7,12 @@ moment, by any number of processes, before, during and after an execution.
 import contextlib
 import fcntl
 import json
+import math
 import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,12 +35,15 @@ class Started:
         supervisor_pid: valid as long as the spool `is_supervised`.
         child_pid: of the code or of its sandbox; another process may have it by now.
         child_born: tells whether it is still the same process (`supervisor.born`).
+        started_clock: when it was started, by `time.monotonic()`, which all processes of a host
+            share, and which nobody can put forward or back.
     """
 
     started_at: datetime
     supervisor_pid: int
     child_pid: int
     child_born: str = ""
+    started_clock: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +179,14 @@ class Spool:
         """Tell the supervisor to end the code: TERM, then KILL after the grace."""
         draft = self.directory / f"{supervisor.STOP}.{os.getpid()}"
         draft.write_text(
-            json.dumps({"reason": reason, "grace_seconds": grace_seconds}), encoding="utf-8"
+            json.dumps(
+                {
+                    "reason": reason,
+                    "grace_seconds": grace_seconds,
+                    "ordered_clock": time.monotonic(),
+                }
+            ),
+            encoding="utf-8",
         )
         draft.replace(self.directory / supervisor.STOP)
         started = self.started()
@@ -197,6 +209,12 @@ class Spool:
     def has_stop_order(self) -> bool:
         """Tell whether the supervisor has been told to stop."""
         return (self.directory / supervisor.STOP).exists()
+
+    def stop_ordered_clock(self) -> float | None:
+        """Return when the supervisor was told to stop, by `time.monotonic()`; None if not."""
+        order = self._read_json(supervisor.STOP) or {}
+        clock: float | None = order.get("ordered_clock")
+        return clock
 
     def clear_home(self) -> None:
         """Remove the code and what it wrote; the log and the verdict stay."""
