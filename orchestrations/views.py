@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orchestrations import services
@@ -17,6 +18,7 @@ from orchestrations.archives import ArchiveRefused
 from orchestrations.forms import UploadForm
 from orchestrations.models import Orchestration, Packaging, WorkloadStatus
 from tasks.models import Task, TaskRun
+from tasks.state_words import state_of
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.http import log_response
 from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
@@ -218,11 +220,14 @@ def _activity_context(orchestration: Orchestration) -> dict[str, object]:
     all_tasks = Task.objects.filter(orchestration=orchestration).newest_first()
     newest = all_tasks.values("pk")[:ROWS_SHOWN]
     of_going_on = [run.task_id for run in going_on]
-    tasks = list(all_tasks.filter(Q(pk__in=newest) | Q(pk__in=of_going_on)).with_last_run())
+    shown = all_tasks.filter(Q(pk__in=newest) | Q(pk__in=of_going_on))
+    tasks = list(shown.select_related("paused_by", "killed_by").with_last_run())
+    at = timezone.now()
     return {
         "tasks": tasks,
+        "task_rows": [(task, state_of(task, at=at)) for task in tasks],
         "has_more_tasks": len(tasks) >= ROWS_SHOWN,
         "runs": sorted(runs[:ROWS_SHOWN], key=lambda run: run.queued_at, reverse=True),
         "has_more_runs": len(runs) > ROWS_SHOWN,
-        "is_changing": bool(going_on),
+        "is_changing": bool(going_on) or any(task.is_going_on for task in tasks),
     }

@@ -202,6 +202,13 @@ class Task(models.Model):
         return self.state in {self.State.PENDING_KILL, self.State.KILLED}
 
     @property
+    def is_going_on(self) -> bool:
+        """Tell whether something may happen to it without anybody's doing."""
+        if self.state == self.State.PENDING_KILL:
+            return True
+        return self.is_active and self.kind != Kind.ONCE
+
+    @property
     def last_run(self) -> "TaskRun | None":
         """Return the newest run; free of a query after `with_last_run`."""
         if hasattr(self, "prefetched_last_runs"):

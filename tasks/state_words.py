@@ -62,7 +62,9 @@ def waiting_reason(run: TaskRun, *, at: datetime) -> str:
 
 def _next_try(run: TaskRun, at: datetime) -> str:
     wait = max((run.not_before or at) - at, timedelta(0))
-    return f"Next try in {duration(round(wait.total_seconds()))}" if wait else "Next try now"
+    is_again = run.retry_of_id is not None or run.task.quick_failures > 0
+    verb = "Next try" if is_again else "Starts"
+    return f"{verb} in {duration(round(wait.total_seconds()))}" if wait else f"{verb} now"
 
 
 def _next_run(task: Task, at: datetime) -> str:

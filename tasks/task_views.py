@@ -269,8 +269,6 @@ def _summary_context(
             runs = coming_runs(task.cron, at=at, count=RUNS_AHEAD) if task.is_active else []
         except ScheduleRefused as refusal:
             words = str(refusal)
-    goes_on = task.runs.unfinished().exists()
-    makes_runs = task.is_active and task.kind != Kind.ONCE
     return {
         **_common(task),
         "may_change": may_change(task.workspace, request.user),
@@ -278,7 +276,7 @@ def _summary_context(
         "words": words,
         "zone": zone,
         "coming": runs,
-        "is_changing": goes_on or makes_runs or task.state == Task.State.PENDING_KILL,
+        "is_changing": task.is_going_on or task.runs.unfinished().exists(),
     }
 
 

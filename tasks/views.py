@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tasks import services
 from tasks.models import TaskRun
+from tasks.state_words import waiting_reason
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.http import log_response
 from wallaroo_ui.htmx import AuthenticatedRequest
@@ -33,6 +34,7 @@ def run_detail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
             "orchestration": orchestration,
             "workspace": orchestration.workspace,
             "may_change": may_change(orchestration.workspace, request.user),
+            "waiting": waiting_reason(run, at=timezone.now()),
             "log": logstore.read_tail(run.spool),
         },
     )
@@ -50,6 +52,7 @@ def run_summary(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
             "run": run,
             "task": run.task,
             "may_change": may_change(run.task.orchestration.workspace, request.user),
+            "waiting": waiting_reason(run, at=timezone.now()),
         },
     )
 

@@ -1,6 +1,6 @@
 """The Workloads list, the upload form and the orchestration's page."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from orchestrations.models import Orchestration
+from tasks.models import Task
 from tests.factories import NOON, make_orchestration, make_run, make_task, make_zip
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
@@ -210,3 +211,35 @@ def test_the_page_shows_every_field_of_the_specification(
         orchestration.created_at.isoformat(timespec="seconds")[:16],
     ):
         assert text in page
+
+
+def test_tasks_are_listed_with_state_next_run_and_their_stop(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    scheduled = make_task(
+        orchestration, kind="scheduled", next_run_at=datetime(2099, 3, 1, 2, 30, tzinfo=UTC)
+    )
+    paused = make_task(orchestration, kind="continuous", state="paused")
+    killed = make_task(orchestration, kind="continuous", state="killed")
+    once = make_task(orchestration)
+    run = make_run(once, status=Status.RUNNING)
+
+    page = owner_client.get(orchestration.get_absolute_url()).content.decode()
+
+    assert "Sun\N{NO-BREAK SPACE}1\N{NO-BREAK SPACE}Mar\N{NO-BREAK SPACE}2099, 02:30" in page
+    for words in ("Active", "Paused", "Stopped", "Running"):
+        assert words in page
+    for task, is_stoppable in [(scheduled, True), (paused, True), (killed, False), (once, False)]:
+        assert task.get_absolute_url() in page
+        assert (reverse("tasks:kill", args=[task.pk]) in page) is is_stoppable
+    assert reverse("tasks:run-stop", args=[run.pk]) in page
+
+
+def test_a_task_that_runs_by_itself_keeps_the_page_fresh(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    task = make_task(orchestration, kind="scheduled", state="paused")
+    url = orchestration.get_absolute_url()
+    assert not owner_client.get(url).context["is_changing"]
+    Task.objects.filter(pk=task.pk).update(state="active")
+    assert owner_client.get(url).context["is_changing"]

@@ -1,5 +1,6 @@
 """The Create Task form and the run's page."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,10 +8,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from orchestrations.models import Orchestration
-from tasks.models import Kind, Missed, Overlap, Task, TaskRun
-from tests.factories import make_orchestration, make_run, make_task
+from tasks.models import Kind, Missed, Overlap, Task, TaskRun, Trigger
+from tests.factories import NOON, make_orchestration, make_run, make_task
+from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -276,4 +279,79 @@ def test_the_run_page_costs_few_queries(owner_client: Client, orchestration: Orc
     run = make_run(make_task(orchestration))
     with CaptureQueriesContext(connection) as captured:
         owner_client.get(run.get_absolute_url())
-    assert len(captured) <= 8
+    assert len(captured) <= 9
+
+
+def test_a_run_says_what_made_it_and_when_it_was_due(
+    owner_client: Client, orchestration: Orchestration, owner: User
+) -> None:
+    scheduled = make_task(orchestration, kind=Kind.SCHEDULED, retries=3)
+    first = make_run(scheduled, status=Status.FAILURE, trigger=Trigger.SCHEDULE, due_at=NOON)
+    second = make_run(scheduled, trigger=Trigger.SCHEDULE, due_at=NOON, attempt=2, retry_of=first)
+    page = owner_client.get(second.get_absolute_url()).content.decode()
+    assert "By schedule" in page
+    assert "2 of 4" in page
+    assert first.get_absolute_url() in page
+    assert "tried again: Queued" in owner_client.get(first.get_absolute_url()).content.decode()
+
+    again = make_run(scheduled, trigger=Trigger.PERSON, requested_by=owner)
+    page = owner_client.get(again.get_absolute_url()).content.decode()
+    assert "Run again by owner@example.com" in page
+
+
+def test_a_run_shows_what_it_ran_with_and_not_what_its_task_has_now(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    task = make_task(orchestration, arguments={"now": 1}, timeout_seconds=60)
+    run = make_run(task, arguments_json='{"then": 1}', timeout_seconds=None)
+    page = owner_client.get(run.get_absolute_url()).content.decode()
+    assert "&quot;then&quot;" in page
+    assert "&quot;now&quot;" not in page
+    assert "1 min" not in page
+
+
+def test_a_retry_says_how_long_it_waits(owner_client: Client, orchestration: Orchestration) -> None:
+    task = make_task(orchestration, retries=1)
+    first = make_run(task, status=Status.FAILURE)
+    soon = timezone.now() + timedelta(seconds=31.6)
+    run = make_run(task, attempt=2, retry_of=first, not_before=soon)
+    page = owner_client.get(reverse("tasks:run-summary", args=[run.pk])).content.decode()
+    assert "Next try in 3" in page
+    assert "Attempt 2 of 2." in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "is_offered"),
+    [
+        (Kind.ONCE, Status.SUCCESS, True),
+        (Kind.SCHEDULED, Status.FAILURE, True),
+        (Kind.ONCE, Status.RUNNING, False),
+        (Kind.CONTINUOUS, Status.FAILURE, False),
+    ],
+)
+def test_a_run_can_be_run_again(
+    kind: Kind,
+    status: Status,
+    is_offered: bool,
+    owner_client: Client,
+    orchestration: Orchestration,
+) -> None:
+    run = make_run(make_task(orchestration, kind=kind), status=status)
+    page = owner_client.get(run.get_absolute_url()).content.decode()
+    assert ("Run again" in page) is is_offered
+
+
+@pytest.mark.parametrize(("kind", "says_so"), [(Kind.CONTINUOUS, True), (Kind.ONCE, False)])
+def test_the_stop_of_a_continuous_run_says_that_the_next_one_follows(
+    kind: Kind, says_so: bool, owner_client: Client, orchestration: Orchestration
+) -> None:
+    run = make_run(make_task(orchestration, kind=kind), status=Status.RUNNING)
+    page = owner_client.get(run.get_absolute_url()).content.decode()
+    assert ("The next run starts right after." in page) is says_so
+
+
+def test_a_log_that_was_deleted_says_so(owner_client: Client, orchestration: Orchestration) -> None:
+    run = make_run(make_task(orchestration), status=Status.SUCCESS, log_deleted_at=NOON)
+    page = owner_client.get(run.get_absolute_url()).content.decode()
+    assert "Its log was deleted when its task was stopped." in page
+    assert "wrote nothing" not in page
