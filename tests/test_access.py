@@ -14,9 +14,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from orchestrations.models import Orchestration, Packaging
 from tasks.models import TaskRun
-from tests.factories import make_run, make_task
+from tests.factories import make_node, make_run, make_task
 from wallaroo_ui.accounts.models import User
-from wallaroo_ui.executions.models import Status
+from wallaroo_ui.executions.models import Node, Status
 from wallaroo_ui.workspaces.models import Workspace
 
 ACTORS = ("anonymous", "stranger", "viewer", "collaborator", "owner", "admin")
@@ -27,6 +27,7 @@ EVERYBODY = (200,) * 6
 MEMBERS_LOOK = (LOGIN, 404, 200, 200, 200, 200)
 MEMBERS_CHANGE_PAGE = (LOGIN, 404, 403, 200, 200, 200)
 MEMBERS_CHANGE = (LOGIN, 404, 403, 302, 302, 302)
+ADMINS_LOOK = (LOGIN, 403, 403, 403, 403, 200)
 LOGGED_IN = (LOGIN, 200, 200, 200, 200, 200)
 
 
@@ -38,6 +39,7 @@ class World:
     orchestration: Orchestration
     packaging: Packaging
     run: TaskRun
+    node: Node
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ def of_task(world: World) -> list[Any]:
 
 def of_run(world: World) -> list[Any]:
     return [world.run.pk]
+
+
+def of_node(world: World) -> list[Any]:
+    return [world.node.pk]
 
 
 ROWS = [
@@ -116,6 +122,8 @@ ROWS = [
     Row("tasks:run-log", MEMBERS_LOOK, of_run),
     Row("tasks:run-log-raw", MEMBERS_LOOK, of_run),
     Row("tasks:run-stop", MEMBERS_CHANGE, of_run, "post"),
+    Row("nodes:list", ADMINS_LOOK),
+    Row("nodes:drain", (LOGIN, 403, 403, 403, 403, 302), of_node, "post"),
     Row("api:config", EVERYBODY),
     Row("api:token", (400,) * 6, method="post"),  # Nobody's session is a grant.
     Row("admin:index", (LOGIN, LOGIN, LOGIN, LOGIN, LOGIN, 200)),
@@ -126,7 +134,7 @@ ROWS = [
 def world(workspace: Workspace, orchestration: Orchestration, owner: User) -> World:
     packaging = Packaging.objects.create(orchestration=orchestration)
     run = make_run(make_task(orchestration, created_by=owner), status=Status.QUEUED)
-    return World(workspace, orchestration, packaging, run)
+    return World(workspace, orchestration, packaging, run, make_node())
 
 
 @pytest.mark.parametrize("actor", ACTORS)

@@ -9,16 +9,17 @@ from django.test import Client
 from django.urls import reverse
 
 from orchestrations.models import Packaging
-from tests.factories import make_node, make_orchestration, make_run, make_task
+from tasks.models import SkippedTicks, Task
+from tests.factories import NOON, make_node, make_orchestration, make_run, make_task
 from wallaroo_ui.accounts.models import User
-from wallaroo_ui.executions.models import Status
+from wallaroo_ui.executions.models import Node, Status
 
 OURS = [
     model
     for model in admin.site._registry
     if model.__module__.split(".")[0] in {"wallaroo_ui", "orchestrations", "tasks"}
 ]
-HISTORY = {"node", "orchestration", "packaging", "task", "taskrun"}
+HISTORY = {"node", "orchestration", "packaging", "skippedticks", "task", "taskrun"}
 
 
 @pytest.fixture
@@ -31,7 +32,15 @@ def admin_site(admin: User) -> Client:
 @pytest.fixture
 def one_of_each(db: None) -> None:
     orchestration = make_orchestration()
-    make_run(make_task(orchestration), node=make_node())
+    run = make_run(make_task(orchestration), node=make_node())
+    SkippedTicks.objects.create(
+        task=run.task,
+        reason="overlap",
+        first_due_at=NOON,
+        last_due_at=NOON,
+        count=1,
+        noticed_at=NOON,
+    )
     Packaging.objects.create(orchestration=orchestration)
 
 
@@ -90,3 +99,36 @@ def test_orchestrations_are_packaged_again_from_the_list(
         {"action": "package_again", "_selected_action": [str(orchestration.pk)]},
     )
     assert orchestration.packagings.get().status == Status.QUEUED
+
+
+def act(client: Client, model: str, action: str, thing: Any) -> None:
+    client.post(
+        reverse(f"admin:{model}_changelist"),
+        {"action": action, "_selected_action": [str(thing.pk)]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "after"),
+    [
+        (Task.State.ACTIVE, "pause", Task.State.PAUSED),
+        (Task.State.PAUSED, "resume", Task.State.ACTIVE),
+        (Task.State.PAUSED, "stop", Task.State.PENDING_KILL),
+        (Task.State.KILLED, "resume", Task.State.KILLED),
+    ],
+)
+def test_tasks_are_paused_resumed_and_stopped_from_the_list(
+    before: str, action: str, after: str, admin_site: Client, queued_jobs: list[str]
+) -> None:
+    task = make_task(state=before)
+    act(admin_site, "tasks_task", action, task)
+    task.refresh_from_db()
+    assert task.state == after
+
+
+def test_nodes_are_drained_from_the_list(admin_site: Client) -> None:
+    node = make_node()
+    act(admin_site, "executions_node", "drain", node)
+    assert Node.objects.get().is_draining
+    act(admin_site, "executions_node", "take_work_again", node)
+    assert not Node.objects.get().is_draining

@@ -137,3 +137,17 @@ def test_reader_time_says_its_zone_until_a_script_has_changed_it() -> None:
 )
 def test_place_says_a_zone_in_short(zone: str, name: str) -> None:
     assert display.place(zone) == name
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "never"),
+        (NOON, "0 s ago"),
+        (NOON - timedelta(seconds=3.4), "3 s ago"),
+        (NOON + timedelta(seconds=2), "0 s ago"),
+        (NOON - timedelta(hours=2, minutes=5), "2 h 5 min ago"),
+    ],
+)
+def test_ago_says_how_long_before(value: datetime | None, words: str) -> None:
+    assert display.ago(value, NOON) == words

@@ -23,6 +23,7 @@ urlpatterns = [
     path("workspaces/", include("wallaroo_ui.workspaces.urls")),
     path("", include("orchestrations.urls")),
     path("", include("tasks.urls")),
+    path("nodes/", include("tasks.node_urls")),
     path("", include("wallaroo_ui.api.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),

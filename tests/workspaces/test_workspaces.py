@@ -101,3 +101,9 @@ def test_a_time_zone_that_does_not_exist_is_refused() -> None:
         workspace.full_clean()
     workspace.time_zone = "America/Sao_Paulo"
     workspace.full_clean()
+
+
+def test_only_platform_admins_pass_where_the_server_is_looked_after() -> None:
+    access.require_platform_admin(make_user("admin", is_superuser=True))
+    with pytest.raises(PermissionDenied):
+        access.require_platform_admin(make_user("ann"))

@@ -1,8 +1,10 @@
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from wallaroo_ui.executions import services
 from wallaroo_ui.executions.models import Node
 
 
@@ -26,5 +28,35 @@ class HistoryAdmin(admin.ModelAdmin[Any]):
 class NodeAdmin(HistoryAdmin):
     """The hosts that execute, and when each was last heard of."""
 
-    list_display = ("name", "slots", "isolation", "agent_seen_at", "cluster_seen_at")
+    list_display = (
+        "name",
+        "slots",
+        "is_draining",
+        "isolation",
+        "versions",
+        "agent_seen_at",
+        "cluster_seen_at",
+        "cluster_restarted_at",
+    )
+    list_filter = ("is_draining", "isolation")
     search_fields = ("name",)
+    actions = ("drain", "take_work_again")
+
+    @admin.action(description="Drain: take no more work")
+    def drain(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        """Have the chosen nodes take no more work."""
+        self._set_draining(request, queryset, is_draining=True)
+
+    @admin.action(description="Take work again")
+    def take_work_again(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        """Have the chosen nodes take work again."""
+        self._set_draining(request, queryset, is_draining=False)
+
+    def _set_draining(
+        self, request: HttpRequest, queryset: QuerySet[Node], *, is_draining: bool
+    ) -> None:
+        changed = sum(
+            services.set_draining(node, is_draining=is_draining, user=request.user)
+            for node in queryset
+        )
+        self.message_user(request, f"{changed} changed.", messages.SUCCESS)

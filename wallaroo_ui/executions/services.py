@@ -96,6 +96,19 @@ def this_node() -> Node:
     return Node.objects.filter(name=settings.NODE_NAME).first() or register_node()
 
 
+def set_draining(node: Node, *, is_draining: bool, user: object) -> bool:
+    """Have a node take no more work, or take work again. False: it was told so already.
+
+    What it holds goes on to its end either way.
+    """
+    changed = Node.objects.filter(pk=node.pk).exclude(is_draining=is_draining)
+    if not changed.update(is_draining=is_draining):
+        return False
+    words = "node drained" if is_draining else "node takes work again"
+    logger.info(words, extra={"node": node.name, "user": str(user)})
+    return True
+
+
 @transaction.atomic
 def claim_oldest(
     kind: type[ExecutionT], *, node: Node, slots: int, at: datetime

@@ -200,6 +200,14 @@ def _two_units(amount: int, ratio: int, big: str, small: str) -> str:
 
 
 @register.filter
+def ago(value: datetime | None, at: datetime) -> str:
+    """Say how long before `at` something was."""
+    if value is None:
+        return "never"
+    return f"{duration(round(max((at - value).total_seconds(), 0)))} ago".replace("0 ms", "0 s")
+
+
+@register.filter
 def thousands(value: int | None) -> str:
     """Group the digits of a count, so that 1234567 can be read."""
     return NOTHING if value is None else f"{value:,}"

@@ -51,3 +51,9 @@ def may_change(workspace: Workspace, user: "User | AnonymousUser") -> bool:
     """Tell whether to offer `user` the buttons that `require_change` guards."""
     role = workspace.role_of(user)
     return role is not None and role.may_change
+
+
+def require_platform_admin(user: "User") -> None:
+    """Let pass who looks after the whole server, or answer 403."""
+    if not user.is_platform_admin:
+        raise PermissionDenied("This page is for the administrators of this server.")
