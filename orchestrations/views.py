@@ -229,5 +229,6 @@ def _activity_context(orchestration: Orchestration) -> dict[str, object]:
         "has_more_tasks": len(tasks) >= ROWS_SHOWN,
         "runs": sorted(runs[:ROWS_SHOWN], key=lambda run: run.queued_at, reverse=True),
         "has_more_runs": len(runs) > ROWS_SHOWN,
+        "is_busy": bool(going_on),
         "is_changing": bool(going_on) or any(task.is_going_on for task in tasks),
     }

@@ -18,7 +18,7 @@ from tasks.coming import Preview
 from tasks.cron import MONTHS, WEEKDAYS
 from tasks.models import LONGEST_RETRY_DELAY, MAX_TIMEOUT_SECONDS, Kind, Missed, Overlap, Task
 from tasks.schedule_picker import Choices, choices_of, lines_for
-from tasks.schedules import Schedule, ScheduleRefused
+from tasks.schedules import MAX_LINE_CHARACTERS, MAX_LINES, Schedule, ScheduleRefused
 from tasks.services import TaskSettings
 
 KINDS = [
@@ -87,6 +87,7 @@ class ScheduleForm(forms.Form):
     times = forms.CharField(
         initial=FIRST_CHOICE,
         required=False,
+        max_length=1_000,
         help_text="24 hours; several with commas between them: 08:00, 20:30.",
         widget=forms.TextInput(
             attrs={
@@ -98,6 +99,7 @@ class ScheduleForm(forms.Form):
     cron = forms.CharField(
         label="Cron lines",
         required=False,
+        max_length=MAX_LINES * (MAX_LINE_CHARACTERS + 2),
         help_text="A line each: minute, hour, day of month, month, day of week.",
         widget=forms.Textarea(
             attrs={
@@ -153,7 +155,7 @@ class ScheduleForm(forms.Form):
 
     def read_schedule(self) -> None:
         """Read what was chosen or written; every problem stands at its field."""
-        if self.errors.keys() & {"schedule_mode", "months", "days", "weekdays"}:
+        if self.errors.keys() & {"schedule_mode", "months", "days", "weekdays", "times", "cron"}:
             return
         zone = self.cleaned_data.get("time_zone", "UTC")
         try:
@@ -307,11 +309,15 @@ class TaskForm(ScheduleForm):
         return form
 
     def clean(self) -> None:
-        """Read the schedule where the task has one; nobody sees what is wrong with it elsewhere."""
-        if self.cleaned_data.get("kind") == Kind.SCHEDULED:
+        """Read the schedule where the task has one; what it does not have cannot be wrong."""
+        kind = self.cleaned_data.get("kind")
+        if kind == Kind.SCHEDULED:
             self.read_schedule()
             return
-        for name in ScheduleForm.base_fields:
+        hidden = {*ScheduleForm.base_fields, "overlap", "missed"}
+        if kind == Kind.CONTINUOUS:
+            hidden |= {"retries", "retry_delay"}
+        for name in hidden:
             self.errors.pop(name, None)
 
     @property
@@ -333,7 +339,7 @@ class TaskForm(ScheduleForm):
             overlap=(is_scheduled and data["overlap"]) or Overlap.ALLOW,
             missed=(is_scheduled and data["missed"]) or Missed.LATEST,
             retries=0 if is_endless else data["retries"] or 0,
-            retry_delay_seconds=data["retry_delay"] or 60,
+            retry_delay_seconds=data.get("retry_delay") or 60,
             retry_backoff=data["retry_backoff"],
             start_deadline_seconds=data["start_deadline"],
         )

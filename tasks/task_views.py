@@ -269,6 +269,7 @@ def _summary_context(
             runs = coming_runs(task.cron, at=at, count=RUNS_AHEAD) if task.is_active else []
         except ScheduleRefused as refusal:
             words = str(refusal)
+    is_busy = task.state == Task.State.PENDING_KILL or task.runs.unfinished().exists()
     return {
         **_common(task),
         "may_change": may_change(task.workspace, request.user),
@@ -276,7 +277,8 @@ def _summary_context(
         "words": words,
         "zone": zone,
         "coming": runs,
-        "is_changing": task.is_going_on or task.runs.unfinished().exists(),
+        "is_busy": is_busy,
+        "is_changing": is_busy or task.is_going_on,
     }
 
 

@@ -7,6 +7,7 @@
   const RETRY_MS = 2000;
   const HANGS_MS = 15_000;
   const KEPT_LINES = 2000;
+  const YEAR_UNSAID_MS = 300 * 86_400_000;
 
   const byId = (id) => document.getElementById(id);
   const all = (selector) => document.querySelectorAll(selector);
@@ -34,7 +35,7 @@
   const minute = { hourCycle: "h23", hour: "2-digit", minute: "2-digit" };
 
   function toTheMinute(date) {
-    const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+    const year = Math.abs(date - Date.now()) > YEAR_UNSAID_MS ? { year: "numeric" } : {};
     const parts = new Intl.DateTimeFormat("en-GB", { ...day, ...year }).format(date);
     return `${parts.replace(",", "").replaceAll(" ", "\u00a0")}, ${new Intl.DateTimeFormat("en-GB", minute).format(date)}`;
   }

@@ -111,8 +111,10 @@ def test_a_kind_takes_over_only_the_policies_that_it_has(
 def test_a_wrong_schedule_is_no_matter_to_a_task_without_one(
     owner_client: Client, orchestration: Orchestration, queued_jobs: list[str]
 ) -> None:
-    send(owner_client, orchestration, times="soon", time_zone="Mars", days="99")
-    assert Task.objects.get().schedule == ""
+    wrong = {"times": "soon", "time_zone": "Mars", "days": "99", "overlap": "perhaps"}
+    send(owner_client, orchestration, **wrong)
+    send(owner_client, orchestration, **wrong, kind="continuous", retries="-1", retry_delay="x")
+    assert [task.schedule for task in Task.objects.all()] == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,7 @@ def test_a_wrong_schedule_is_no_matter_to_a_task_without_one(
             {"kind": "scheduled", "times": "8:00", "days": "30", "months": "2"},
             "There is no 30 February",
         ),
+        ({"kind": "scheduled", "times": "8:00," * 300}, "at most 1000 characters"),
         ({"kind": "scheduled", "days": "32"}, "32 is not one of the available choices"),
         ({"kind": "scheduled", "time_zone": "Europe/Berln"}, "did you mean Europe/Berlin"),
         ({"kind": "scheduled", "schedule_mode": "cron", "cron": "@reboot"}, "Line 1: @reboot"),

@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString, mark_safe
 register = template.Library()
 
 NOTHING: Final = "—"
+# A date so near needs no year: nobody takes it for the one before or after. Also in app.js.
+YEAR_UNSAID: Final = timedelta(days=300)
 
 # Drawn on a 16 by 16 grid with a line of 1.5, so that they sit well beside text.
 ICONS: Final[dict[str, str]] = {
@@ -145,7 +147,7 @@ def reader_time(value: datetime) -> SafeString:
 
 def _to_the_minute(wall: datetime) -> str:
     """Say a moment so that a line breaks between its date and its time only."""
-    year = "" if wall.year == timezone.now().year else f" {wall.year}"
+    year = f" {wall.year}" if abs(wall - timezone.now()) > YEAR_UNSAID else ""
     date = f"{wall:%a} {wall.day} {wall:%b}{year}".replace(" ", "\N{NO-BREAK SPACE}")
     return f"{date}, {wall:%H:%M}"
 
