@@ -6,7 +6,8 @@ import signal
 import psutil
 import pytest
 
-from tests.engine.conftest import (
+from tests.engine.test_runs import log_text, run_script
+from tests.processes import (
     Processes,
     answers,
     end_tree,
@@ -14,7 +15,6 @@ from tests.engine.conftest import (
     supervisors,
     wait_until,
 )
-from tests.engine.test_runs import log_text, run_script
 from wallaroo_ui.executions.models import Status
 
 pytestmark = pytest.mark.engine

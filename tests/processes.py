@@ -1,14 +1,13 @@
-"""Real processes on the test database: what a user has."""
+"""Real processes on the test database: what a user has. The fixtures are in conftest.py."""
 
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psutil
@@ -16,7 +15,6 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from orchestrations.environments import Environment
 from wallaroo_ui.executions.models import Execution
 
 PATIENCE_SECONDS = 60
@@ -130,31 +128,3 @@ def supervisors() -> list[psutil.Process]:
         if command[1:3] == ["-I", "-S"] and command[4].startswith(runs):
             found.append(process)
     return found
-
-
-@pytest.fixture(scope="session")
-def static_files() -> None:
-    """Collect the static files, as `make run` does before it starts a server."""
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"],
-        cwd=settings.BASE_DIR,
-        check=True,
-    )
-
-
-@pytest.fixture
-def processes(transactional_db: None, base: Environment, static_files: None) -> Iterator[Processes]:
-    """The server's processes, started by the test as it needs them."""
-    processes = Processes()
-    yield processes
-    processes.end()
-    for supervisor in supervisors():
-        end_tree(supervisor)
-
-
-@pytest.fixture
-def engine(processes: Processes) -> Processes:
-    """A cluster and an agent, at work."""
-    processes.start("cluster")
-    processes.start("agent")
-    return processes
