@@ -18,6 +18,24 @@ from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions import sandbox
 from wallaroo_ui.workspaces.models import Role, Workspace
 
+FIGURES = "figures"  # The property of a test's report that holds its figures.
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show the figures that tests have measured. Here, because reports of all workers come here."""
+    lines = [
+        f"{report.nodeid.rpartition('::')[2]}: {text}"
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown" or getattr(report, "failed", False)
+        for name, text in getattr(report, "user_properties", ())
+        if name == FIGURES
+    ]
+    if lines:
+        terminalreporter.section("figures")
+        for line in dict.fromkeys(lines):
+            terminalreporter.write_line(line)
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:

@@ -56,11 +56,11 @@ class Processes:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, *command: str) -> psutil.Popen:
+    def start(self, *command: str, **variables: str) -> psutil.Popen:
         process = psutil.Popen(
             [sys.executable, "manage.py", *command],
             cwd=settings.BASE_DIR,
-            env=os.environ | self.variables,
+            env=os.environ | self.variables | variables,
             start_new_session=True,
         )
         self.running.append(process)
@@ -76,6 +76,19 @@ class Processes:
             end_tree(process)
         for each in self.held:
             each.close()
+
+
+def parts(serve: psutil.Process) -> dict[str, psutil.Process]:
+    """Return the three processes that `serve` looks after, by name."""
+    found = {}
+    for child in serve.children():
+        try:
+            command = child.cmdline()
+        except psutil.Error:  # It has just died.
+            continue
+        if "manage.py" in command:
+            found[command[command.index("manage.py") + 1]] = child
+    return found
 
 
 def end_tree(process: psutil.Process) -> None:

@@ -12,6 +12,7 @@ from tests.processes import (
     answers,
     end_tree,
     finished,
+    parts,
     supervisors,
     wait_until,
 )
@@ -27,16 +28,6 @@ for second in range({SECONDS}):
     print("second", second)
     time.sleep(1)
 """
-
-
-def parts(serve: psutil.Popen) -> dict[str, psutil.Process]:
-    """Return the three processes that `serve` looks after, by name."""
-    found = {}
-    for child in serve.children():
-        command = child.cmdline()
-        if "manage.py" in command:
-            found[command[command.index("manage.py") + 1]] = child
-    return found
 
 
 @pytest.mark.parametrize("name", ["web", "cluster", "agent"])
