@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint types check format bench clean
+.PHONY: help run test lint types check format chaos bench clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ format: $(VENV)/.dev ## Put code and templates into their form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/djlint --quiet --reformat templates || true
+
+chaos: $(VENV)/.dev ## Kill, stop and starve a server at length, on DATABASE_URL
+	@CHAOS=full $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 bench: $(VENV)/.dev ## Measure; each figure beside its floor
 	@$(BIN)/python -m benchmarks.trigger

@@ -1,6 +1,8 @@
-"""People, places and a quiet queue for every test."""
+"""People, places, a quiet queue and real processes for every test."""
 
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,28 @@ from django.test import Client
 from orchestrations.environments import Environment, base_environment
 from orchestrations.packager import Order, build
 from tests.factories import add_member, make_orchestration, make_user, make_workspace
+from tests.processes import Processes, end_tree, supervisors
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions import sandbox
 from wallaroo_ui.workspaces.models import Role, Workspace
+
+FIGURES = "figures"  # The property of a test's report that holds its figures.
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show the figures that tests have measured. Here, because reports of all workers come here."""
+    lines = [
+        f"{report.nodeid.rpartition('::')[2]}: {text}"
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown" or getattr(report, "failed", False)
+        for name, text in getattr(report, "user_properties", ())
+        if name == FIGURES
+    ]
+    if lines:
+        terminalreporter.section("figures")
+        for line in dict.fromkeys(lines):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -117,3 +138,31 @@ def base() -> Environment:
         )
     )
     return base_environment(root, settings.BASE_REQUIREMENTS)
+
+
+@pytest.fixture(scope="session")
+def static_files() -> None:
+    """Collect the static files, as `make run` does before it starts a server."""
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"],
+        cwd=settings.BASE_DIR,
+        check=True,
+    )
+
+
+@pytest.fixture
+def processes(transactional_db: None, base: Environment, static_files: None) -> Iterator[Processes]:
+    """The server's processes, started by the test as it needs them."""
+    processes = Processes()
+    yield processes
+    processes.end()
+    for supervisor in supervisors():
+        end_tree(supervisor)
+
+
+@pytest.fixture
+def engine(processes: Processes) -> Processes:
+    """A cluster and an agent, at work."""
+    processes.start("cluster")
+    processes.start("agent")
+    return processes

@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
 
-from tests.engine.conftest import Processes, answers, processes, static_files, wait_until
 from tests.factories import add_member, make_user, make_workspace, make_zip
+from tests.processes import Processes, answers, wait_until
 from wallaroo_ui.workspaces.models import Role, Workspace
-
-__all__ = ["processes", "static_files"]  # Fixtures, for this folder too.
 
 # Quiet, and at home without a display or a network beyond this machine.
 ARGUMENTS = [

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tasks.models import TaskRun
 from tests.browser.conftest import Visitor
-from tests.engine.conftest import finished
 from tests.factories import make_orchestration, make_zip
+from tests.processes import finished
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
 

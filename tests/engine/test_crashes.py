@@ -6,15 +6,16 @@ import signal
 import psutil
 import pytest
 
-from tests.engine.conftest import (
+from tests.engine.test_runs import log_text, run_script
+from tests.processes import (
     Processes,
     answers,
     end_tree,
     finished,
+    parts,
     supervisors,
     wait_until,
 )
-from tests.engine.test_runs import log_text, run_script
 from wallaroo_ui.executions.models import Status
 
 pytestmark = pytest.mark.engine
@@ -27,16 +28,6 @@ for second in range({SECONDS}):
     print("second", second)
     time.sleep(1)
 """
-
-
-def parts(serve: psutil.Popen) -> dict[str, psutil.Process]:
-    """Return the three processes that `serve` looks after, by name."""
-    found = {}
-    for child in serve.children():
-        command = child.cmdline()
-        if "manage.py" in command:
-            found[command[command.index("manage.py") + 1]] = child
-    return found
 
 
 @pytest.mark.parametrize("name", ["web", "cluster", "agent"])

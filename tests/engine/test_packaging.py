@@ -18,9 +18,9 @@ from orchestrations.models import Orchestration, Packaging
 from orchestrations.packager import PACKAGES
 from tasks import services as tasks
 from tasks.models import TaskRun
-from tests.engine.conftest import Processes, finished
 from tests.engine.test_runs import log_text
 from tests.factories import make_user, make_workspace, make_zip, start_task
+from tests.processes import Processes, finished
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.models import Status
 

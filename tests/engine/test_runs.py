@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from tasks import services
 from tasks.models import TaskRun
-from tests.engine.conftest import Processes, finished, wait_until
 from tests.factories import make_orchestration, make_task, make_user, start_task
+from tests.processes import Processes, finished, wait_until
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.models import Status
 

@@ -7,9 +7,9 @@ from orchestrations import samples
 from orchestrations import services as orchestrations
 from orchestrations.models import Orchestration
 from tasks.models import TaskRun
-from tests.engine.conftest import Processes, finished
 from tests.engine.test_runs import log_text
 from tests.factories import make_user, make_workspace, make_zip, start_task
+from tests.processes import Processes, finished
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Status
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import wait_until
+from tests.processes import wait_until
 from wallaroo_ui.executions import sandbox, services, supervisor
 from wallaroo_ui.executions.services import LaunchPlan
 from wallaroo_ui.executions.spool import Spool, Verdict

@@ -17,9 +17,9 @@ import pytest
 from django.db import connection
 
 from tasks.models import TaskRun
-from tests.engine.conftest import wait_until
 from tests.executions.conftest import Supervisors, processes_with, python
 from tests.factories import NOON, make_node, make_run, make_task
+from tests.processes import wait_until
 from wallaroo_ui.executions import sandbox, services, supervisor
 from wallaroo_ui.executions.doorbell import Doorbell
 from wallaroo_ui.executions.models import FINISHED, Node, Status

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import wait_until
 from tests.executions.conftest import Supervisors, python
+from tests.processes import wait_until
 from wallaroo_ui.executions import supervisor
 from wallaroo_ui.executions.spool import Spool
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import wait_until
 from tests.executions.conftest import (
     ENVIRONMENT,
     Entry,
@@ -21,6 +20,7 @@ from tests.executions.conftest import (
     processes_with,
     python,
 )
+from tests.processes import wait_until
 from wallaroo_ui.executions import logstore, supervisor
 from wallaroo_ui.executions.doorbell import Doorbell
 

@@ -1,14 +1,13 @@
-"""Real processes on the test database: what a user has."""
+"""Real processes on the test database: what a user has. The fixtures are in conftest.py."""
 
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psutil
@@ -16,7 +15,6 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from orchestrations.environments import Environment
 from wallaroo_ui.executions.models import Execution
 
 PATIENCE_SECONDS = 60
@@ -58,11 +56,11 @@ class Processes:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, *command: str) -> psutil.Popen:
+    def start(self, *command: str, **variables: str) -> psutil.Popen:
         process = psutil.Popen(
             [sys.executable, "manage.py", *command],
             cwd=settings.BASE_DIR,
-            env=os.environ | self.variables,
+            env=os.environ | self.variables | variables,
             start_new_session=True,
         )
         self.running.append(process)
@@ -78,6 +76,19 @@ class Processes:
             end_tree(process)
         for each in self.held:
             each.close()
+
+
+def parts(serve: psutil.Process) -> dict[str, psutil.Process]:
+    """Return the three processes that `serve` looks after, by name."""
+    found = {}
+    for child in serve.children():
+        try:
+            command = child.cmdline()
+        except psutil.Error:  # It has just died.
+            continue
+        if "manage.py" in command:
+            found[command[command.index("manage.py") + 1]] = child
+    return found
 
 
 def end_tree(process: psutil.Process) -> None:
@@ -130,31 +141,3 @@ def supervisors() -> list[psutil.Process]:
         if command[1:3] == ["-I", "-S"] and command[4].startswith(runs):
             found.append(process)
     return found
-
-
-@pytest.fixture(scope="session")
-def static_files() -> None:
-    """Collect the static files, as `make run` does before it starts a server."""
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"],
-        cwd=settings.BASE_DIR,
-        check=True,
-    )
-
-
-@pytest.fixture
-def processes(transactional_db: None, base: Environment, static_files: None) -> Iterator[Processes]:
-    """The server's processes, started by the test as it needs them."""
-    processes = Processes()
-    yield processes
-    processes.end()
-    for supervisor in supervisors():
-        end_tree(supervisor)
-
-
-@pytest.fixture
-def engine(processes: Processes) -> Processes:
-    """A cluster and an agent, at work."""
-    processes.start("cluster")
-    processes.start("agent")
-    return processes
