@@ -12,10 +12,9 @@ from django.utils import timezone
 from tasks import services
 from tasks.models import Task, TaskRun
 from tasks.schedules import Schedule
-from tests.engine.conftest import Processes, answers, finished, supervisors, wait_until
-from tests.engine.test_crashes import parts
 from tests.engine.test_runs import log_text, run_script
 from tests.factories import make_orchestration, make_user, start_task
+from tests.processes import Processes, answers, finished, parts, supervisors, wait_until
 from wallaroo_ui.executions.models import Node, Status
 
 pytestmark = pytest.mark.engine
