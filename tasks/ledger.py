@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from tasks.models import SkippedTicks, Task, TaskRun
@@ -85,7 +85,7 @@ def _of_run(task: Task, run: TaskRun) -> Entry:
 
 
 def _of_skipped(task: Task, row: SkippedTicks) -> Entry:
-    zone = ZoneInfo(task.time_zone)
+    zone = _zone(task)
     reason = SkippedTicks.Reason(row.reason)
     if reason is SkippedTicks.Reason.OVERLAP:
         words = "skipped, the previous run was still going"
@@ -105,6 +105,13 @@ def _of_skipped(task: Task, row: SkippedTicks) -> Entry:
         words=f"{row.count:,} ticks {words}" if is_range else words,
         is_trouble=reason is SkippedTicks.Reason.MISSED,
     )
+
+
+def _zone(task: Task) -> tzinfo:
+    try:
+        return ZoneInfo(task.time_zone)
+    except (KeyError, ValueError):  # The database of time zones has it no more.
+        return UTC
 
 
 def _moved(task: Task, tick: datetime) -> str:

@@ -1,6 +1,7 @@
 """What a person can ask of tasks and runs: make, edit, pause, resume, stop, run again."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -140,9 +141,6 @@ def resume_task(*, task: Task, at: datetime) -> bool:
     """Let a paused task make runs again, from now on. False: it was not paused.
 
     Ticks that came meanwhile are recorded as skipped, not made up for.
-
-    Raises:
-        NotRunnable: its schedule is not understood any more.
     """
     task = Task.objects.select_for_update().get(pk=task.pk)
     if not task.is_paused:
@@ -152,7 +150,7 @@ def resume_task(*, task: Task, at: datetime) -> bool:
             ticks.skip_until(task, at=at, reason=SkippedTicks.Reason.PAUSED, user=task.paused_by)
             task.next_run_at = task.cron.next_after(at)
         except ScheduleRefused as refusal:
-            raise NotRunnable(f"Its schedule cannot be followed any more: {refusal}") from refusal
+            ticks.give_up_schedule(task, refusal)
     task.state, task.paused_at, task.paused_by = Task.State.ACTIVE, None, None
     task.quick_failures = 0
     task.save()
@@ -272,7 +270,8 @@ def preview_kill(*, task: Task, at: datetime) -> KillPreview:
     week = at + timedelta(days=7)
     coming = 0
     if task.is_active and task.next_run_at is not None:
-        coming = sum(1 for _ in task.cron.ticks_between(at, week))
+        with suppress(ScheduleRefused):  # Then none would take place anyway.
+            coming = sum(1 for _ in task.cron.ticks_between(at, week))
     kept = TaskRun.objects.filter(task=task, log_deleted_at=None, log_bytes__gt=0).finished()
     ended = kept.aggregate(logs=Count("pk"), bytes=Sum("log_bytes"))
     live = list(TaskRun.objects.filter(task=task).unfinished())

@@ -90,8 +90,7 @@ def _run_due_batch(*, at: datetime) -> int:
         try:
             ticks = _advance(task, at=at)
         except Exception as error:  # One that cannot be followed must not stop the others.
-            task.next_run_at = None
-            task.schedule_error = f"Its schedule cannot be followed any more: {error}"
+            give_up_schedule(task, error)
             logger.exception("schedule cannot be followed", extra={"task": str(task.pk)})
             continue
         count += len(ticks)
@@ -120,6 +119,12 @@ def _advance(task: Task, *, at: datetime) -> list[datetime]:
     # Where the schedule's time zone was changed by law, the stored tick may be none any more.
     task.next_run_at = task.cron.next_after(ticks[-1] if ticks else at)
     return ticks
+
+
+def give_up_schedule(task: Task, error: Exception) -> None:
+    """Note on a task, which is not saved, that its schedule is not understood any more."""
+    task.next_run_at = None
+    task.schedule_error = f"Its schedule cannot be followed any more: {error}"
 
 
 def _before(task: Task) -> datetime:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tasks import task_views, views
+from tasks import run_views, task_views
 
 app_name = "tasks"
 
@@ -21,9 +21,9 @@ urlpatterns = [
     path("tasks/<uuid:pk>/run/", task_views.task_run, name="run"),
     path("tasks/<uuid:pk>/stop/", task_views.task_kill, name="kill"),
     path("tasks/<uuid:pk>/logs/", task_views.task_logs_zip, name="logs-zip"),
-    path("runs/<uuid:pk>/", views.run_detail, name="run-detail"),
-    path("runs/<uuid:pk>/summary/", views.run_summary, name="run-summary"),
-    path("runs/<uuid:pk>/log/", views.run_log, name="run-log"),
-    path("runs/<uuid:pk>/log/raw/", views.run_log_raw, name="run-log-raw"),
-    path("runs/<uuid:pk>/stop/", views.run_stop, name="run-stop"),
+    path("runs/<uuid:pk>/", run_views.run_detail, name="run-detail"),
+    path("runs/<uuid:pk>/summary/", run_views.run_summary, name="run-summary"),
+    path("runs/<uuid:pk>/log/", run_views.run_log, name="run-log"),
+    path("runs/<uuid:pk>/log/raw/", run_views.run_log_raw, name="run-log-raw"),
+    path("runs/<uuid:pk>/stop/", run_views.run_stop, name="run-stop"),
 ]

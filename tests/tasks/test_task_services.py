@@ -306,3 +306,27 @@ def test_the_ledger_shows_a_tick_that_no_clock_has_seen() -> None:
     task = scheduled()
     [entry] = ledger.entries(task, at=NOON + 2 * MINUTE)
     assert (entry.words, entry.is_trouble) == ("due, no scheduler has seen it yet", True)
+
+
+def test_a_time_zone_that_is_known_no_more_breaks_neither_ledger_nor_stop(ann: User) -> None:
+    task = make_task(
+        kind="scheduled", schedule="* * * * *", time_zone="Europe/Atlantis", next_run_at=NOON
+    )
+    make_run(task, due_at=NOON, status=Status.SUCCESS)
+    SkippedTicks.objects.create(
+        task=task,
+        reason="missed",
+        first_due_at=NOON,
+        last_due_at=NOON,
+        count=1,
+        noticed_at=NOON + MINUTE,
+        scheduler_seen_at=NOON - MINUTE,
+    )
+
+    assert "12:00 missed, no scheduler between 11:59 and 12:01" in words(task, NOON)
+    assert services.preview_kill(task=task, at=NOON).ticks == 0
+    services.pause_task(task=task, user=ann, at=NOON)
+    services.resume_task(task=task, at=NOON)
+    task.refresh_from_db()
+    assert task.is_active
+    assert task.schedule_error.startswith("Its schedule cannot be followed any more: ")
