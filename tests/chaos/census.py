@@ -62,10 +62,12 @@ def take_census() -> Census:
     even where its supervisor is gone.
     """
     census = Census()
+    ours = our_runs()
     for process in psutil.process_iter():
         try:
             run = process.environ().get("WALLAROO_RUN_ID")
-            if run is None or not any(runs_folder().glob(f"{run}*")):
+            if run is None or run not in ours:
+                # Somebody else's on this host. One launched just now is seen the next time.
                 continue
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
@@ -80,6 +82,14 @@ def take_census() -> Census:
 def runs_folder() -> Path:
     """Return the folder of the runs' spools."""
     return Path(settings.DATA_DIR) / "runs"
+
+
+def our_runs() -> set[str]:
+    """Return the ids of the runs that have a spool, whether or not they have a row."""
+    try:
+        return {path.name.partition(".")[0] for path in runs_folder().iterdir()}
+    except FileNotFoundError:
+        return set()
 
 
 def is_supervisor_command(command: list[str]) -> bool:
