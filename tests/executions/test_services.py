@@ -543,6 +543,8 @@ def test_what_a_stopped_supervisor_does_not_end_the_agent_ends(
         "stop": (Status.KILLED, f"Stopped by ann, {words}"),
     }[why]
     wait_until(lambda: not processes_with(token), "the end of the code")
+    assert run.log_tail.splitlines()[-1] == f"WALLAROO: {run.status}. {run.reason}"
+    assert not run.spool.home.exists()
 
 
 def test_what_goes_on_of_a_lost_run_is_stopped_when_its_node_is_back(
