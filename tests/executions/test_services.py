@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -512,6 +513,28 @@ def test_a_supervisor_at_work_is_not_lost_however_slow_its_start(
     assert fresh(run).status == Status.STARTING
 
 
+def follow_by_clock(run: TaskRun, *, at: datetime) -> None:
+    """Follow a run at a moment that its host's monotonic clock has come to as well."""
+    path = run.spool.directory / supervisor.STARTED
+    content = json.loads(path.read_text())
+    content["started_clock"] = time.monotonic() - (at.timestamp() - content["started_at"])
+    path.write_text(json.dumps(content))
+    follow(run, at=at)
+
+
+def test_a_clock_that_is_put_forward_ends_no_run(node: Node, supervisors: Supervisors) -> None:
+    run = claimed(node, task=make_task(timeout_seconds=30))
+    run.spool.create()
+    supervised = supervisors.start(python(SLEEPS), spool=run.spool)
+    supervised.wait_for("on")
+    started = wait_until(run.spool.started, "the start")
+
+    follow(run, at=started.started_at + timedelta(hours=1))
+
+    assert fresh(run).status == Status.RUNNING
+    assert supervised.process.poll() is None
+
+
 @pytest.mark.parametrize("why", ["timeout", "stop"])
 def test_what_a_stopped_supervisor_does_not_end_the_agent_ends(
     why: str, node: Node, supervisors: Supervisors, settings: Any
@@ -532,9 +555,9 @@ def test_what_a_stopped_supervisor_does_not_end_the_agent_ends(
     due = started.started_at + timedelta(seconds=30 if why == "timeout" else 0)
     late = due + BACKSTOP + timedelta(seconds=settings.STOP_GRACE_SECONDS)
 
-    follow(run, at=late)
+    follow_by_clock(run, at=late - timedelta(seconds=1))
     assert fresh(run).status == Status.RUNNING
-    follow(run, at=late + timedelta(seconds=1))
+    follow_by_clock(run, at=late + timedelta(seconds=1))
 
     run = fresh(run)
     words = "by the agent: its supervisor did not answer."

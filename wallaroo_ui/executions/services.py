@@ -261,7 +261,7 @@ def _end_overdue(execution: Execution, started: Started, *, at: datetime) -> Non
     """End what its supervisor should have ended long ago, in its place."""
     grace = timedelta(seconds=settings.STOP_GRACE_SECONDS) + BACKSTOP
     asked_at, limit = execution.stop_requested_at, execution.time_limit
-    if limit is not None and at > started.started_at + limit + grace:
+    if limit is not None and started.ran_for(at=at) > limit + grace:
         status = Status.TIMED_OUT
         reason = f"Stopped after its timeout of {limit.total_seconds():g} s"
     elif asked_at is not None and at > asked_at + grace:

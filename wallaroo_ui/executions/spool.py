@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,12 +36,24 @@ class Started:
         supervisor_pid: valid as long as the spool `is_supervised`.
         child_pid: of the code or of its sandbox; another process may have it by now.
         child_born: tells whether it is still the same process (`supervisor.born`).
+        started_clock: the start by the host's monotonic clock, which the supervisor's own
+            deadline goes by; only of use while the spool `is_supervised`.
     """
 
     started_at: datetime
     supervisor_pid: int
     child_pid: int
     child_born: str = ""
+    started_clock: float | None = None
+
+    def ran_for(self, *, at: datetime) -> timedelta:
+        """Return for how long the code has been running, as its supervisor counts it.
+
+        Neither a clock that is set nor a host that sleeps makes that longer.
+        """
+        if self.started_clock is None:
+            return at - self.started_at
+        return timedelta(seconds=time.monotonic() - self.started_clock)
 
 
 @dataclass(frozen=True, kw_only=True)

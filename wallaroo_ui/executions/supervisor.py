@@ -277,8 +277,15 @@ class Execution:
         """
         self._replace(
             STARTED,
-            b'{"started_at": %.6f, "supervisor_pid": %d, "child_pid": %d, "child_born": "%s"}'
-            % (self.started_at, os.getpid(), self.child, born(self.child).encode()),
+            b'{"started_at": %.6f, "started_clock": %.6f, '
+            b'"supervisor_pid": %d, "child_pid": %d, "child_born": "%s"}'
+            % (
+                self.started_at,
+                self.started_clock,
+                os.getpid(),
+                self.child,
+                born(self.child).encode(),
+            ),
         )
         ring(self.doorbells)
 
