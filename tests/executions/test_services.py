@@ -24,6 +24,7 @@ from tests.factories import NOON, make_node, make_run, make_task
 from wallaroo_ui.executions import sandbox, services, supervisor
 from wallaroo_ui.executions.doorbell import Doorbell
 from wallaroo_ui.executions.models import FINISHED, Node, Status
+from wallaroo_ui.executions.retention import delete_finished
 from wallaroo_ui.executions.services import (
     BACKSTOP,
     LAUNCH_SECONDS,
@@ -588,6 +589,23 @@ def test_what_goes_on_of_a_lost_run_is_stopped_when_its_node_is_back(
     services.stop_given_up(fresh(run), at=NOON)
     assert not run.spool.home.exists()
     assert fresh(run).status == Status.LOST
+
+
+def test_what_goes_on_of_a_lost_run_ends_with_its_spool(
+    node: Node, supervisors: Supervisors
+) -> None:
+    run = claimed(node)
+    run.spool.create()
+    token = uuid.uuid4().hex
+    supervised = supervisors.start(python(SLEEPS, token), spool=run.spool, token=token)
+    supervised.wait_for("on")
+    wait_until(run.spool.started, "the start")
+    services.end(run, Verdict(status=Status.LOST, reason="Away.", ended_at=NOON))
+
+    delete_finished(TaskRun.objects.all(), limit=10)
+
+    assert not run.spool.directory.exists()
+    wait_until(lambda: not processes_with(token), "the end of the code")
 
 
 def test_a_request_to_stop_is_passed_on_once(node: Node, settings: Any) -> None:

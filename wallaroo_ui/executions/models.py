@@ -196,7 +196,15 @@ class Execution(models.Model):
         A later claim has a folder of its own: what an earlier launch, given up as dead, does
         after all happens apart from it.
         """
-        name = str(self.pk) if self.fence <= 1 else f"{self.pk}.{self.fence}"
+        return self._spool_of(self.fence)
+
+    @property
+    def all_spools(self) -> list[Spool]:
+        """Return the spools that its claims may have made, the present one's last."""
+        return [self._spool_of(fence) for fence in range(1, max(1, self.fence) + 1)]
+
+    def _spool_of(self, fence: int) -> Spool:
+        name = str(self.pk) if fence <= 1 else f"{self.pk}.{fence}"
         return Spool(self.spools() / name)
 
     @classmethod

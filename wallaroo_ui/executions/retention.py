@@ -31,15 +31,14 @@ def delete_finished(queryset: ExecutionQuerySet, *, limit: int) -> int:
     kind: type[Execution] = queryset.model
     count = 0
     while count < limit:
-        keys = list(queryset.finished().values_list("pk", flat=True)[: min(BATCH, limit - count)])
-        if not keys:
+        batch = list(queryset.finished().only("pk", "fence")[: min(BATCH, limit - count)])
+        if not batch:
             break
-        # A later claim's spool has the fence in its name.
-        for key in keys:
-            for spool in [kind.spools() / str(key), *kind.spools().glob(f"{key}.*")]:
-                remove_tree(spool)
-        kind.objects.filter(pk__in=keys).delete()
-        count += len(keys)
+        for execution in batch:
+            for spool in execution.all_spools:
+                spool.remove()
+        kind.objects.filter(pk__in=[execution.pk for execution in batch]).delete()
+        count += len(batch)
     return count
 
 

@@ -224,7 +224,11 @@ class Spool:
         remove_tree(self.home)
 
     def remove(self) -> None:
-        """Remove all of it, the log too."""
+        """Remove all of it, the log too, and end what should have ended long ago.
+
+        What was given up as lost may go on here; without its spool nobody would find it.
+        """
+        self.kill()
         remove_tree(self.directory)
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
