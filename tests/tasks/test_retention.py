@@ -108,6 +108,18 @@ def test_spools_without_a_run_go_and_foreign_folders_stay() -> None:
     assert left(kept) == [True]
 
 
+def test_a_spool_that_somebody_else_removes_does_not_end_the_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone, orphan = (TaskRun.spools() / str(make_run().pk) for _ in range(2))
+    TaskRun.objects.all().delete()
+    orphan.mkdir(parents=True)
+    grow_old(orphan)
+    monkeypatch.setattr("wallaroo_ui.executions.retention._spools", lambda _: [gone, orphan])
+
+    assert clean_up(at=NOON)["spools"] == 1
+
+
 def test_old_rows_of_the_ledger_go() -> None:
     task = make_task(kind="scheduled")
     for due_at in (OLD, NOON):

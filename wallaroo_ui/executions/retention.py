@@ -45,7 +45,7 @@ def delete_finished(queryset: ExecutionQuerySet, *, limit: int) -> int:
 def delete_orphans(kind: type[Execution], *, limit: int) -> int:
     """Delete spools whose execution is no longer there. Return how many there were."""
     oldest = time.time() - ORPHAN_SECONDS
-    orphans = (path for path in _spools(kind) if path.stat().st_mtime < oldest)
+    orphans = (path for path in _spools(kind) if _changed_at(path) < oldest)
     count = 0
     while batch := list(islice(orphans, 500)):
         keys = {path: _key(path) for path in batch}
@@ -63,6 +63,13 @@ def _spools(kind: type[Execution]) -> Iterable[Path]:
         yield from kind.spools().iterdir()
     except FileNotFoundError:
         return
+
+
+def _changed_at(spool: Path) -> float:
+    try:
+        return spool.stat().st_mtime
+    except FileNotFoundError:  # Somebody else removes it at this moment.
+        return time.time()
 
 
 def _key(spool: Path) -> UUID | None:
