@@ -115,6 +115,15 @@ def test_what_never_started_in_time_is_not_tried_again() -> None:
     assert waiting(task) is None
 
 
+def test_what_was_lost_before_its_start_deadline_was_over_is_tried_again() -> None:
+    task = make_task(retries=1)
+    run = make_run(task, start_by=NOON + timedelta(minutes=5))
+
+    end(run, "lost", started=False)
+
+    assert waiting(task) is not None
+
+
 def test_a_run_waits_for_its_time_to_be_tried_again() -> None:
     run = make_run(not_before=NOON + timedelta(seconds=5))
 
