@@ -175,5 +175,21 @@ def test_environments_go_in_which_nothing_has_started_for_long(settings: Any) ->
     )
 
 
+def test_the_base_behind_a_layer_in_which_something_runs_is_kept(settings: Any) -> None:
+    root = settings.DATA_DIR / "environments"
+    layer, earlier_base = Environment(root, "layer-runs"), Environment(root, "base-earlier")
+    for environment in (layer, earlier_base):
+        environment.site_packages.mkdir(parents=True)
+    (layer.site_packages / "_base.pth").write_text(f"{earlier_base.site_packages}\n")
+    grow_old(earlier_base.directory)
+    run = make_run(status=Status.RUNNING, node=make_node(), environment_name=layer.name)
+
+    assert clean_up(at=NOON)["environments"] == 0
+
+    run.delete()
+    assert clean_up(at=NOON)["environments"] == 1
+    assert not earlier_base.is_ready
+
+
 def test_there_may_be_nothing_to_clean_up() -> None:
     assert not any(clean_up(at=NOON).values())
