@@ -436,6 +436,12 @@ def test_a_run_that_nobody_is_starting_is_queued_again(node: Node, has_spool: bo
     fresh(run).spool.create()
 
 
+def test_a_clock_that_is_put_back_keeps_no_dead_launch_alive(node: Node) -> None:
+    run = claimed(node)
+    follow(run, at=NOON - timedelta(hours=1))
+    assert fresh(run).status == Status.QUEUED
+
+
 def test_a_run_that_somebody_prepares_is_waited_for(node: Node) -> None:
     run = claimed(node)
     with run.spool.launching():
