@@ -20,9 +20,13 @@ class TasksConfig(AppConfig):
 
 def on_packaging_ended(execution: Any, **_: Any) -> None:
     """Start, or end, the runs that waited for a packaging."""
+    from django.db import transaction
+
     from tasks import launching, services
 
-    services.fail_waiting_runs(execution)
+    # Each in a transaction of its own, as ends are recorded everywhere: many in one would
+    # keep others from writing, and lock a second run after the first one's task.
+    transaction.on_commit(lambda: services.fail_waiting_runs(execution))
     launching.ring_after_commit()
 
 

@@ -298,11 +298,11 @@ def fail_unrunnable(*, at: datetime) -> None:
 
 
 def fail_waiting_runs(packaging: Packaging) -> None:
-    """End what waited for a packaging that failed."""
-    if packaging.status == Status.SUCCESS:
-        return
+    """End what waited for a packaging that failed, unless it goes better by now."""
     waiting = TaskRun.objects.filter(
-        task__orchestration=packaging.orchestration, status=Status.QUEUED
+        task__orchestration=packaging.orchestration_id,
+        task__orchestration__status=Orchestration.Status.ERROR,
+        status=Status.QUEUED,
     )
     for run in waiting.with_relations():
         executions.fail_launch(run, f"The orchestration's packaging failed: {packaging.reason}")

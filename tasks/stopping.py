@@ -47,7 +47,8 @@ def _delete_logs(task: Task, *, at: datetime) -> None:
     """Delete the logs of a task's runs, as the specification demands; the runs stay."""
     while runs := list(TaskRun.objects.filter(task=task, log_deleted_at=None)[:BATCH]):
         for run in runs:
-            run.spool.remove()
+            for spool in run.all_spools:
+                spool.remove()
         TaskRun.objects.filter(pk__in=[run.pk for run in runs]).update(
             log_deleted_at=at, log_tail=""
         )

@@ -60,11 +60,17 @@ def may_retry(task: Task, run: TaskRun) -> bool:
     What a person stopped is not; nor what no retry can help: a failed packaging, and a start
     deadline that is over.
     """
+    too_late = (
+        run.started_at is None
+        and run.start_by is not None
+        and run.ended_at is not None
+        and run.ended_at >= run.start_by
+    )
     return (
         run.status in FAILED
         and run.attempt <= task.retries
         and task.orchestration.status != Orchestration.Status.ERROR
-        and (run.start_by is None or run.started_at is not None)
+        and not too_late
     )
 
 

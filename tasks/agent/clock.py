@@ -9,6 +9,8 @@ from tasks.ticks import run_due_ticks
 from wallaroo_ui.executions.models import Status
 
 LOOK_EVERY = timedelta(seconds=1)
+# What is due and in other hands at this moment is looked at again after so long.
+LOOK_AGAIN = timedelta(seconds=0.1)
 
 
 class Clock:
@@ -22,7 +24,9 @@ class Clock:
         # The system's clock may have been put back: then `look_at` is far ahead.
         if self.look_at is None or not self.look_at - LOOK_EVERY <= at < self.look_at:
             run_due_ticks(at=at)
-            self.look_at = min(at + LOOK_EVERY, next_event(at=at) or at + LOOK_EVERY)
+            event = next_event(at=at) or at + LOOK_EVERY
+            # A task that another clock has locked is passed over, and is still due.
+            self.look_at = min(at + LOOK_EVERY, event if event > at else at + LOOK_AGAIN)
 
     def seconds_to_wait(self, *, at: datetime) -> float:
         """Return how long nothing is due."""

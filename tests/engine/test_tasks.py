@@ -99,6 +99,7 @@ def test_a_drained_node_finishes_what_it_holds_and_takes_nothing_more(engine: Pr
 def test_a_cluster_that_takes_no_jobs_is_started_again(processes: Processes) -> None:
     serve = processes.start("serve")
     wait_until(lambda: answers(f"{processes.url}/readyz"), "the server to be ready")
+    wait_until(lambda: Node.objects.filter(cluster_seen_at__isnull=False), "its first job")
     cluster = parts(serve)["cluster"]
     for process in cluster.children(recursive=True):  # Alive, and deaf.
         os.kill(process.pid, signal.SIGSTOP)

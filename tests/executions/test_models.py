@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -234,25 +234,3 @@ def test_a_node_that_never_reported_does_not_answer() -> None:
 )
 def test_a_node_takes_work_unless_it_drains_or_its_agent_is_away(node: Node, takes: bool) -> None:
     assert node.takes_work(at=NOON) == takes
-
-
-@pytest.mark.parametrize(
-    ("agent", "cluster", "since", "stuck"),
-    [
-        (1, 14, 100, False),
-        (1, 16, 100, True),
-        (1, None, 16, True),  # It never carried out a job.
-        (1, 16, 5, False),  # It was started again since.
-        (60, 60, 100, False),  # Nobody asked it to.
-        (None, None, 100, False),
-    ],
-)
-def test_a_cluster_that_was_asked_and_gives_no_sign_of_life_is_stuck(
-    agent: int | None, cluster: int | None, since: int, stuck: bool
-) -> None:
-    def before(seconds: int | None) -> datetime | None:
-        return None if seconds is None else NOON - timedelta(seconds=seconds)
-
-    node = Node(agent_seen_at=before(agent), cluster_seen_at=before(cluster))
-
-    assert node.has_stuck_cluster(at=NOON, since=NOON - timedelta(seconds=since)) == stuck

@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.processes import wait_until
 from wallaroo_ui.executions import sandbox, services, supervisor
 from wallaroo_ui.executions.doorbell import Doorbell
 from wallaroo_ui.executions.models import FINISHED, Node, Status
+from wallaroo_ui.executions.retention import delete_finished
 from wallaroo_ui.executions.services import (
     BACKSTOP_SECONDS,
     LAUNCH_SECONDS,
@@ -435,6 +437,12 @@ def test_a_run_that_nobody_is_starting_is_queued_again(node: Node, has_spool: bo
     fresh(run).spool.create()
 
 
+def test_a_clock_that_is_put_back_keeps_no_dead_launch_alive(node: Node) -> None:
+    run = claimed(node)
+    follow(run, at=NOON - timedelta(hours=1))
+    assert fresh(run).status == Status.QUEUED
+
+
 def test_a_run_that_somebody_prepares_is_waited_for(node: Node) -> None:
     run = claimed(node)
     with run.spool.launching():
@@ -554,6 +562,8 @@ def test_what_a_stopped_supervisor_does_not_end_the_agent_ends(
         "stop": (Status.KILLED, f"Stopped by ann, {words}"),
     }[why]
     wait_until(lambda: not processes_with(token), "the end of the code")
+    assert run.log_tail.splitlines()[-1] == f"WALLAROO: {run.status}. {run.reason}"
+    assert not run.spool.home.exists()
 
 
 def test_what_goes_on_of_a_lost_run_is_stopped_when_its_node_is_back(
@@ -574,6 +584,23 @@ def test_what_goes_on_of_a_lost_run_is_stopped_when_its_node_is_back(
     services.stop_given_up(fresh(run))
     assert not run.spool.home.exists()
     assert fresh(run).status == Status.LOST
+
+
+def test_what_goes_on_of_a_lost_run_ends_with_its_spool(
+    node: Node, supervisors: Supervisors
+) -> None:
+    run = claimed(node)
+    run.spool.create()
+    token = uuid.uuid4().hex
+    supervised = supervisors.start(python(SLEEPS, token), spool=run.spool, token=token)
+    supervised.wait_for("on")
+    wait_until(run.spool.started, "the start")
+    services.end(run, Verdict(status=Status.LOST, reason="Away.", ended_at=NOON))
+
+    delete_finished(TaskRun.objects.all(), limit=10)
+
+    assert not run.spool.directory.exists()
+    wait_until(lambda: not processes_with(token), "the end of the code")
 
 
 def test_a_request_to_stop_is_passed_on_once(node: Node, settings: Any) -> None:

@@ -108,6 +108,18 @@ def test_spools_without_a_run_go_and_foreign_folders_stay() -> None:
     assert left(kept) == [True]
 
 
+def test_a_spool_that_somebody_else_removes_does_not_end_the_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone, orphan = (TaskRun.spools() / str(make_run().pk) for _ in range(2))
+    TaskRun.objects.all().delete()
+    orphan.mkdir(parents=True)
+    grow_old(orphan)
+    monkeypatch.setattr("wallaroo_ui.executions.retention._spools", lambda _: [gone, orphan])
+
+    assert clean_up(at=NOON)["spools"] == 1
+
+
 def test_old_rows_of_the_ledger_go() -> None:
     task = make_task(kind="scheduled")
     for due_at in (OLD, NOON):
@@ -161,6 +173,22 @@ def test_environments_go_in_which_nothing_has_started_for_long(settings: Any) ->
     assert sorted(path.name for path in root.iterdir()) == sorted(
         [base.name, "layer-runs", "layer-used"]
     )
+
+
+def test_the_base_behind_a_layer_in_which_something_runs_is_kept(settings: Any) -> None:
+    root = settings.DATA_DIR / "environments"
+    layer, earlier_base = Environment(root, "layer-runs"), Environment(root, "base-earlier")
+    for environment in (layer, earlier_base):
+        environment.site_packages.mkdir(parents=True)
+    (layer.site_packages / "_base.pth").write_text(f"{earlier_base.site_packages}\n")
+    grow_old(earlier_base.directory)
+    run = make_run(status=Status.RUNNING, node=make_node(), environment_name=layer.name)
+
+    assert clean_up(at=NOON)["environments"] == 0
+
+    run.delete()
+    assert clean_up(at=NOON)["environments"] == 1
+    assert not earlier_base.is_ready
 
 
 def test_there_may_be_nothing_to_clean_up() -> None:

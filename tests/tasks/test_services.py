@@ -83,21 +83,28 @@ def test_runs_start_in_their_order_as_far_as_there_are_slots(
     ]
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "first"), [("MOST_LAUNCHES", 2, 2), ("LAUNCHING_SECONDS", 0, 1)]
+)
 def test_a_job_starts_a_few_runs_and_leaves_the_rest_to_the_next(
     base: object,
     launched: list[LaunchPlan],
     settings: Any,
     queued_jobs: list[str],
     monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    value: int,
+    first: int,
 ) -> None:
-    monkeypatch.setattr(launching, "MOST_LAUNCHES", 2)
+    monkeypatch.setattr(launching, limit, value)
     make_node(name=settings.NODE_NAME, slots=9)
     for _ in range(3):
         make_run()
 
-    assert launching.launch_runs() == 2
+    assert launching.launch_runs() == first
     assert queued_jobs == ["tasks.jobs.launch_runs"]
-    assert launching.launch_runs() == 1
+    monkeypatch.setattr(launching, limit, 60)
+    assert launching.launch_runs() == 3 - first
     assert len(queued_jobs) == 1
 
 

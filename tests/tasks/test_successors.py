@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from orchestrations.models import Orchestration
 from tasks import services, successors
 from tasks.models import Task, TaskRun, Trigger
+from tests.executions.test_services import at_once
 from tests.factories import (
     NOON,
     make_node,
@@ -115,6 +116,15 @@ def test_what_never_started_in_time_is_not_tried_again() -> None:
     assert waiting(task) is None
 
 
+def test_what_was_lost_before_its_start_deadline_was_over_is_tried_again() -> None:
+    task = make_task(retries=1)
+    run = make_run(task, start_by=NOON + timedelta(minutes=5))
+
+    end(run, "lost", started=False)
+
+    assert waiting(task) is not None
+
+
 def test_a_run_waits_for_its_time_to_be_tried_again() -> None:
     run = make_run(not_before=NOON + timedelta(seconds=5))
 
@@ -207,6 +217,24 @@ def test_a_failed_packaging_leaves_one_run_that_waits_for_a_better_one() -> None
     Orchestration.objects.update(status=Orchestration.Status.READY)
     assert following.not_before is not None
     assert TaskRun.objects.startable(at=following.not_before).get() == following
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_packaging_and_the_runs_that_wait_for_it_may_end_at_once() -> None:
+    orchestration = make_orchestration(status=Orchestration.Status.PACKAGING)
+    packaging: Any = orchestration.packagings.create(status=Status.STARTING, node=make_node())
+    task = make_task(orchestration)
+    runs = [make_run(task) for _ in range(40)]
+
+    def stop_all() -> None:
+        for run in reversed(runs):
+            executions.request_stop(run, reason="No more.", at=NOON)
+
+    at_once(lambda: executions.fail_launch(packaging, "No such package."), stop_all)
+
+    assert not task.runs.unfinished().exists()
+    orchestration.refresh_from_db()
+    assert orchestration.status == Orchestration.Status.ERROR
 
 
 def test_backoff_never_overflows() -> None:

@@ -205,6 +205,22 @@ def test_a_task_is_stopped_with_its_last_run_and_its_logs_are_deleted(ann: User)
         assert (run.log_tail, run.log_deleted_at) == ("", NOON)
 
 
+def test_the_spools_of_earlier_claims_go_with_the_logs(ann: User) -> None:
+    task = make_task()
+    run = make_run(task, status=Status.SUCCESS, fence=3)
+    spools = run.all_spools
+    assert [spool.directory.name for spool in spools] == [
+        f"{run.pk}{suffix}" for suffix in ("", ".2", ".3")
+    ]
+    for spool in (spools[0], spools[2]):
+        spool.create()
+    services.kill_task(task=task, user=ann, at=NOON)
+
+    stopping.conclude_kills(at=NOON)
+
+    assert not any(spool.directory.exists() for spool in spools)
+
+
 def test_a_stop_that_was_left_halfway_is_finished(ann: User) -> None:
     task = make_task(state=Task.State.PENDING_KILL, killed_by=ann)
     waits = make_run(task)

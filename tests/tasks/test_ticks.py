@@ -275,6 +275,18 @@ def test_a_clock_that_jumped_is_not_asked_again_and_again(monkeypatch: pytest.Mo
     assert len(looks) == 6  # Once a second.
 
 
+def test_what_another_clock_has_locked_is_not_asked_for_without_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tasks.agent.clock.run_due_ticks", lambda at: 0)
+    make_scheduled()
+    clock = Clock()
+
+    clock.step(at=NOON)
+
+    assert clock.seconds_to_wait(at=NOON) == pytest.approx(0.1)
+
+
 def test_the_clock_wakes_for_the_next_tick_and_for_a_run_that_waits() -> None:
     clock = Clock()
     make_scheduled(next_run_at=NOON + timedelta(seconds=0.7))

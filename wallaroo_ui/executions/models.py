@@ -29,8 +29,6 @@ class Isolation(models.TextChoices):
 
 # An agent reports every 5 s; after so long it counts as away, before its lease is over.
 AGENT_AWAY = timedelta(seconds=12)
-# A cluster that has carried out no job for so long, asked every 5 s, is stuck.
-CLUSTER_STUCK = timedelta(seconds=15)
 
 
 class Node(models.Model):
@@ -66,23 +64,16 @@ class Node(models.Model):
             and min(self.agent_seen_at, self.cluster_seen_at) >= oldest
         )
 
-    def has_stuck_cluster(self, *, at: datetime, since: datetime) -> bool:
-        """Tell whether its cluster was asked for a sign of life and gave none for too long.
-
-        Args:
-            at: the present.
-            since: when the cluster was started.
-        """
-        if self.agent_seen_at is None or self.agent_seen_at <= at - AGENT_AWAY:
-            return False  # Nobody asked.
-        return max(since, self.cluster_seen_at or since) < at - CLUSTER_STUCK
+    def has_agent(self, *, at: datetime) -> bool:
+        """Tell whether its agent reported lately, and so asks its cluster to do so."""
+        return self.agent_seen_at is not None and self.agent_seen_at > at - AGENT_AWAY
 
     def takes_work(self, *, at: datetime) -> bool:
         """Tell whether it may claim: not draining, and followed by an agent that lives.
 
         What a node without its agent started would be given up as lost with its lease.
         """
-        is_followed = self.agent_seen_at is None or self.agent_seen_at > at - AGENT_AWAY
+        is_followed = self.agent_seen_at is None or self.has_agent(at=at)
         return is_followed and not self.is_draining
 
 
@@ -196,7 +187,15 @@ class Execution(models.Model):
         A later claim has a folder of its own: what an earlier launch, given up as dead, does
         after all happens apart from it.
         """
-        name = str(self.pk) if self.fence <= 1 else f"{self.pk}.{self.fence}"
+        return self._spool_of(self.fence)
+
+    @property
+    def all_spools(self) -> list[Spool]:
+        """Return the spools that its claims may have made, the present one's last."""
+        return [self._spool_of(fence) for fence in range(1, max(1, self.fence) + 1)]
+
+    def _spool_of(self, fence: int) -> Spool:
+        name = str(self.pk) if fence <= 1 else f"{self.pk}.{fence}"
         return Spool(self.spools() / name)
 
     @classmethod

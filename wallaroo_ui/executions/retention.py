@@ -31,22 +31,21 @@ def delete_finished(queryset: ExecutionQuerySet, *, limit: int) -> int:
     kind: type[Execution] = queryset.model
     count = 0
     while count < limit:
-        keys = list(queryset.finished().values_list("pk", flat=True)[: min(BATCH, limit - count)])
-        if not keys:
+        batch = list(queryset.finished().only("pk", "fence")[: min(BATCH, limit - count)])
+        if not batch:
             break
-        # A later claim's spool has the fence in its name.
-        for key in keys:
-            for spool in [kind.spools() / str(key), *kind.spools().glob(f"{key}.*")]:
-                remove_tree(spool)
-        kind.objects.filter(pk__in=keys).delete()
-        count += len(keys)
+        for execution in batch:
+            for spool in execution.all_spools:
+                spool.remove()
+        kind.objects.filter(pk__in=[execution.pk for execution in batch]).delete()
+        count += len(batch)
     return count
 
 
 def delete_orphans(kind: type[Execution], *, limit: int) -> int:
     """Delete spools whose execution is no longer there. Return how many there were."""
     oldest = time.time() - ORPHAN_SECONDS
-    orphans = (path for path in _spools(kind) if path.stat().st_mtime < oldest)
+    orphans = (path for path in _spools(kind) if _changed_at(path) < oldest)
     count = 0
     while batch := list(islice(orphans, 500)):
         keys = {path: _key(path) for path in batch}
@@ -64,6 +63,13 @@ def _spools(kind: type[Execution]) -> Iterable[Path]:
         yield from kind.spools().iterdir()
     except FileNotFoundError:
         return
+
+
+def _changed_at(spool: Path) -> float:
+    try:
+        return spool.stat().st_mtime
+    except FileNotFoundError:  # Somebody else removes it at this moment.
+        return time.time()
 
 
 def _key(spool: Path) -> UUID | None:

@@ -254,7 +254,8 @@ def _follow_launch(execution: Execution, *, at: datetime) -> None:
     """Put what nobody is starting any more back into the queue, if nothing was started."""
     spool = execution.spool
     waited = (at - (execution.claimed_at or execution.queued_at)).total_seconds()
-    if waited < LAUNCH_SECONDS:
+    # A claim that lies far ahead is old as well: the clock was put back since.
+    if abs(waited) < LAUNCH_SECONDS:
         return
     # Asked in this order: the one takes its lock before the other lets go of its own.
     if waited < LONGEST_LAUNCH_SECONDS and (spool.is_launching() or spool.is_supervised()):

@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +25,8 @@ from wallaroo_ui.executions import supervisor
 LAUNCHER = "launcher.lock"
 # What stands in `started.json` where nothing will be started any more.
 FORBIDDEN = b"null"
+# How long a supervisor that was killed may take to be gone.
+DEATH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +198,10 @@ class Spool:
                 os.kill(started.supervisor_pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """Kill a supervisor that does not answer any more, and everything below it."""
+        """Kill a supervisor that does not answer any more, and everything below it.
+
+        It is gone on return, unless the kernel holds it: whoever asks then is told so.
+        """
         started = self.started()
         if started is None or not self.is_supervised():
             return
@@ -205,6 +210,9 @@ class Spool:
         for pid in reversed(tree):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + DEATH_SECONDS
+        while self.is_supervised() and time.monotonic() < until:
+            time.sleep(0.005)
 
     def has_stop_order(self) -> bool:
         """Tell whether the supervisor has been told to stop."""
@@ -221,7 +229,11 @@ class Spool:
         remove_tree(self.home)
 
     def remove(self) -> None:
-        """Remove all of it, the log too."""
+        """Remove all of it, the log too, and end what should have ended long ago.
+
+        What was given up as lost may go on here; without its spool nobody would find it.
+        """
+        self.kill()
         remove_tree(self.directory)
 
     def _read_json(self, name: str) -> dict[str, Any] | None:

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from wallaroo_ui.executions import sandbox
@@ -25,6 +26,12 @@ STEADY_SECONDS = 30.0
 GOODBYE_SECONDS = 2.0
 AGENT_GOODBYE_SECONDS = 4.5
 WATCH_EVERY_SECONDS = 2.0
+# A cluster that has carried out no job for so long, asked every 5 s, is stuck; one that was
+# just started may take longer for its first.
+STUCK_SECONDS = 15.0
+STUCK_AT_START_SECONDS = 30.0
+# Whoever has not looked for so long was away: the host slept, or the database did not answer.
+AWAY_SECONDS = 10.0
 
 
 class Child:
@@ -35,7 +42,6 @@ class Child:
         self.command = [sys.executable, sys.argv[0], name, "--die-with-parent", *arguments]
         self.environment = os.environ | ({"CONN_MAX_AGE": "600"} if keeps_connection else {})
         self.process: subprocess.Popen[bytes] | None = None
-        self.started_on = timezone.now()
         self.deaths = 0
         self.started_at = 0.0
         self.start_at = 0.0
@@ -46,7 +52,6 @@ class Child:
             self.command, env=self.environment, start_new_session=True, stdin=subprocess.DEVNULL
         )
         self.started_at = now
-        self.started_on = timezone.now()
 
     def look_after(self, *, now: float) -> None:
         """Start it, or start it again after a pause that grows with each death."""
@@ -84,6 +89,42 @@ class Child:
             self.process.wait()
 
 
+class Watchdog:
+    """Tells that a cluster is stuck: asked for a sign of life, for long, and giving none.
+
+    It counts only the time in which it saw somebody ask. When the agent, the database or the
+    whole host was away, the cluster has had no chance to give a sign.
+    """
+
+    def __init__(self) -> None:
+        self.looked_at = 0.0
+        self.quiet_since = 0.0
+        self.sign: datetime | None = None
+        self.started_at = 0.0
+        self.has_worked = False
+
+    def is_stuck(self, node: Node, *, started_at: float, at: datetime, now: float) -> bool:
+        """Look at a node's row.
+
+        Args:
+            node: as it is now.
+            started_at: when its cluster was started, by the same clock as `now`.
+            at: the present, as nodes report it.
+            now: the present by a clock that nobody sets.
+        """
+        was_away = now - self.looked_at > AWAY_SECONDS
+        self.looked_at = now
+        if started_at != self.started_at:
+            self.started_at, self.has_worked, was_away = started_at, False, True
+        elif node.cluster_seen_at != self.sign:
+            self.has_worked, was_away = True, True
+        self.sign = node.cluster_seen_at
+        if was_away or not node.has_agent(at=at):
+            self.quiet_since = now
+        limit = STUCK_SECONDS if self.has_worked else STUCK_AT_START_SECONDS
+        return now - self.quiet_since > limit
+
+
 class Command(BaseCommand):
     """Run the whole server: web, cluster and agent, each started again if it dies."""
 
@@ -111,13 +152,13 @@ class Command(BaseCommand):
         cluster = Child("cluster", keeps_connection=True)
         agent = Child("agent", *(["--end-runs"] if end_runs else []), keeps_connection=True)
         announced = False
-        watched_at = 0.0
+        watchdog, watched_at = Watchdog(), 0.0
         while not self.stopping:
             now = time.monotonic()
             for child in (web, cluster, agent):
                 child.look_after(now=now)
             if now - watched_at >= WATCH_EVERY_SECONDS:
-                kill_if_stuck(cluster)
+                kill_if_stuck(cluster, watchdog, now=now)
                 watched_at = now
             if not announced and is_listening(shown_host(), settings.PORT):
                 self.stdout.write(f"\nWallaroo UI is at http://{shown_host()}:{settings.PORT}/\n")
@@ -141,7 +182,7 @@ class Command(BaseCommand):
         logger.info("stopped")
 
 
-def kill_if_stuck(cluster: Child) -> None:
+def kill_if_stuck(cluster: Child, watchdog: Watchdog, *, now: float) -> None:
     """Kill a cluster that takes no jobs, to have it started again.
 
     django-q2 can deadlock with every one of its processes alive and looking healthy; it does
@@ -149,13 +190,15 @@ def kill_if_stuck(cluster: Child) -> None:
     """
     if cluster.process is None:
         return
-    now = timezone.now()
+    at = timezone.now()
     try:
         node = Node.objects.filter(name=settings.NODE_NAME).first()
-        if node is None or not node.has_stuck_cluster(at=now, since=cluster.started_on):
+        if node is None or not watchdog.is_stuck(
+            node, started_at=cluster.started_at, at=at, now=now
+        ):
             return
-        Node.objects.filter(pk=node.pk).update(cluster_restarted_at=now)
-    except DatabaseError:
+        Node.objects.filter(pk=node.pk).update(cluster_restarted_at=at)
+    except (DatabaseError, InterfaceError):
         connection.close()
         return  # Then it is not the cluster that is stuck.
     logger.error("cluster takes no jobs; killing it to start it again", extra={"node": node.name})
