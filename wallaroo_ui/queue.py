@@ -7,17 +7,20 @@ is deleted when it is handed out, so that no job is offered twice; what must not
 forgotten is in our own tables and is looked for again.
 """
 
+import logging
 import signal
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.signals import post_spawn
 
 from wallaroo_ui.executions import doorbell
+
+logger = logging.getLogger(__name__)
 
 MANY_JOBS = 50
 
@@ -37,15 +40,27 @@ class DoorbellBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         """Return the oldest job, or wait for a ring."""
         if self._bell is None:
             self._bell = doorbell.Doorbell(doorbell.QUEUE).__enter__()
+        try:
+            jobs = self._take()
+        except (DatabaseError, InterfaceError) as error:
+            # django-q2 would let ten seconds pass before it looks again.
+            logger.warning("queue away", extra={"error": str(error).strip()})
+            connections[Conf.ORM].close()
+            jobs = []
+        if jobs == []:
+            self._bell.wait(Conf.POLL)
+        return jobs or None
+
+    def _take(self) -> list[tuple[Any, str]] | None:
+        """Return the oldest job, nothing, or None where another cluster was faster."""
         keys = [self.list_key, this_nodes_key()]
         # Its own come first, by their name: asked for a sign of life, a busy cluster gives it.
         jobs = self.get_connection().filter(key__in=keys).order_by("-key", "pk")
         for job in jobs[: Conf.BULK]:
             if self.get_connection().filter(pk=job.pk).delete()[0]:
                 return [(job.pk, job.payload)]
-            return None  # Another cluster was faster: look again at once.
-        self._bell.wait(Conf.POLL)
-        return None
+            return None
+        return []
 
 
 def this_nodes_key() -> str:

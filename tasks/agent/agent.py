@@ -7,7 +7,7 @@ import logging
 import time
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -21,7 +21,6 @@ from wallaroo_ui.queue import is_backed_up, this_nodes_key
 logger = logging.getLogger(__name__)
 
 STEP_SECONDS = 1.0
-SWEEP_EVERY = timedelta(seconds=1)
 REPORT_EVERY = timedelta(seconds=5)
 CLEAN_UP_EVERY = timedelta(minutes=10)
 ENDING_GRACE_SECONDS = 1.0
@@ -37,7 +36,6 @@ class Agent:
         self.stopping = False
         self.keeper: Keeper | None = None
         self.clock = Clock()
-        self.swept_at: datetime | None = None
         self.reported_at: datetime | None = None
         self.cleaned_up_at: datetime | None = None
 
@@ -52,7 +50,7 @@ class Agent:
             while not self.stopping:
                 try:
                     self.step(at=timezone.now())
-                except DatabaseError as error:
+                except (DatabaseError, InterfaceError) as error:
                     logger.warning("database away", extra={"error": str(error).strip()})
                     reconnect()
                     time.sleep(DATABASE_AWAY_SECONDS)
@@ -63,12 +61,11 @@ class Agent:
     def step(self, *, at: datetime) -> None:
         """Run what is due, follow this host's executions; now and then sweep and report."""
         keeper = self.keeper = self.keeper or self.begin(at=at)
-        self.clock.step(at=at)
+        struck = self.clock.step(at=at)
         keeper.step(at=at)
-        if self.is_time(self.swept_at, SWEEP_EVERY, at=at):
+        if struck:  # Once a second, and when a run that waited for its time may start.
             keeper.lose_the_dead(at=at)
             keeper.sweep(at=at)
-            self.swept_at = at
         if self.is_time(self.reported_at, REPORT_EVERY, at=at):
             keeper.tidy(at=at)
             # Before the report: from then on the others count this node as alive again.

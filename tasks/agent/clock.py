@@ -19,14 +19,20 @@ class Clock:
     def __init__(self) -> None:
         self.look_at: datetime | None = None
 
-    def step(self, *, at: datetime) -> None:
-        """Make the runs that are due, if it is time to look."""
+    def step(self, *, at: datetime) -> bool:
+        """Make the runs that are due, if it is time to look: once a second, and when one is.
+
+        Returns:
+            Whether it looked.
+        """
         # The system's clock may have been put back: then `look_at` is far ahead.
-        if self.look_at is None or not self.look_at - LOOK_EVERY <= at < self.look_at:
-            run_due_ticks(at=at)
-            event = next_event(at=at) or at + LOOK_EVERY
-            # A task that another clock has locked is passed over, and is still due.
-            self.look_at = min(at + LOOK_EVERY, event if event > at else at + LOOK_AGAIN)
+        if self.look_at is not None and self.look_at - LOOK_EVERY <= at < self.look_at:
+            return False
+        run_due_ticks(at=at)
+        event = next_event(at=at) or at + LOOK_EVERY
+        # A task that another clock has locked is passed over, and is still due.
+        self.look_at = min(at + LOOK_EVERY, event if event > at else at + LOOK_AGAIN)
+        return True
 
     def seconds_to_wait(self, *, at: datetime) -> float:
         """Return how long nothing is due."""

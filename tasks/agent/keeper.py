@@ -132,14 +132,17 @@ class Keeper:
 
     def end_everything(self, *, reason: str, grace_seconds: float) -> None:
         """Order every execution of this node to end: the server is being stopped."""
-        for execution in self.held():
-            if execution.spool.directory.exists():
-                execution.spool.order_stop(reason=reason, grace_seconds=grace_seconds)
+        spools = [each.spool for each in self.held() if each.spool.directory.exists()]
+        # All orders first: whoever has one ends, even if this agent does not come further.
+        for spool in spools:
+            spool.order_stop(reason=reason, grace_seconds=grace_seconds, wake=False)
+        for spool in spools:
+            spool.wake()
 
 
 def reconnect() -> None:
     """Let go of a connection that failed, so that the next step makes a new one."""
     try:
         connection.close()
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         logger.warning("closing the database connection failed")

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django_q.conf import Conf
 
 from wallaroo_ui.executions.doorbell import QUEUE, Doorbell
@@ -99,3 +101,19 @@ def test_a_nodes_own_jobs_come_before_what_piles_up_for_all(broker: DoorbellBrok
     DoorbellBroker(this_nodes_key()).enqueue("own")
 
     assert payloads(broker)[0] == "own"
+
+
+def test_a_database_that_is_away_is_asked_again_at_the_next_poll(
+    broker: DoorbellBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.enqueue("job")
+
+    def away() -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(broker, "get_connection", away)
+        patch.setattr("wallaroo_ui.queue.connections", {"default": SimpleNamespace(close=str)})
+        assert broker.dequeue() is None
+
+    assert payloads(broker) == ["job"]

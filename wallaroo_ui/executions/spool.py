@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -177,8 +177,11 @@ class Spool:
         os.close(descriptor)
         return True
 
-    def order_stop(self, *, reason: str, grace_seconds: float) -> None:
-        """Tell the supervisor to end the code: TERM, then KILL after the grace."""
+    def order_stop(self, *, reason: str, grace_seconds: float, wake: bool = True) -> None:
+        """Tell the supervisor to end the code: TERM, then KILL after the grace.
+
+        It looks for the order once a second, and at once if it is woken.
+        """
         draft = self.directory / f"{supervisor.STOP}.{os.getpid()}"
         draft.write_text(
             json.dumps(
@@ -191,9 +194,13 @@ class Spool:
             encoding="utf-8",
         )
         draft.replace(self.directory / supervisor.STOP)
+        if wake:
+            self.wake()
+
+    def wake(self) -> None:
+        """Have the supervisor look for orders."""
         started = self.started()
         if started is not None and self.is_supervised():
-            # Wakes it up; it would look for the order within a second anyway.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(started.supervisor_pid, signal.SIGCONT)
 
