@@ -233,7 +233,7 @@ class TaskRunQuerySet(ExecutionQuerySet):
         """Return those that may start at a moment.
 
         A run waits for its orchestration's packaging, and for its own time; a task that is
-        being stopped starts nothing any more.
+        being stopped starts nothing any more, and a paused one no next run.
         """
         return (
             super()
@@ -241,8 +241,9 @@ class TaskRunQuerySet(ExecutionQuerySet):
             .filter(
                 Q(not_before=None) | Q(not_before__lte=at),
                 Q(start_by=None) | Q(start_by__gt=at),
+                Q(task__state=Task.State.ACTIVE)
+                | Q(task__state=Task.State.PAUSED) & ~Q(trigger=Trigger.CONTINUOUS),
                 task__orchestration__status=Orchestration.Status.READY,
-                task__state__in=(Task.State.ACTIVE, Task.State.PAUSED),
             )
         )
 
