@@ -131,9 +131,10 @@ def launch_packagings() -> int:
 
 def _launch(packaging: Packaging) -> None:
     orchestration = packaging.orchestration
-    _set_status(orchestration, Orchestration.Status.PACKAGING)
     try:
         with packaging.spool.launching():
+            # Not before: a launch that was given up as dead finds the spool taken.
+            _set_status(orchestration, Orchestration.Status.PACKAGING)
             path = packaging.spool.directory / ORDER
             path.write_text(json.dumps(asdict(_order(packaging))), encoding="utf-8")
             executions.launch(

@@ -240,7 +240,7 @@ class TaskRunQuerySet(ExecutionQuerySet):
         """Return those that may start at a moment.
 
         A run waits for its orchestration's packaging, and for its own time; a task that is
-        being stopped starts nothing any more.
+        being stopped starts nothing any more, and a paused one no next run.
         """
         return (
             super()
@@ -248,8 +248,9 @@ class TaskRunQuerySet(ExecutionQuerySet):
             .filter(
                 Q(not_before=None) | Q(not_before__lte=at),
                 Q(start_by=None) | Q(start_by__gt=at),
+                Q(task__state=Task.State.ACTIVE)
+                | Q(task__state=Task.State.PAUSED) & ~Q(trigger=Trigger.CONTINUOUS),
                 task__orchestration__status=Orchestration.Status.READY,
-                task__state__in=(Task.State.ACTIVE, Task.State.PAUSED),
             )
         )
 

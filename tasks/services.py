@@ -106,10 +106,13 @@ def edit_task(*, task: Task, wanted: TaskSettings, at: datetime) -> Task:
     task = _locked(task)
     before = (task.schedule, task.time_zone)
     wanted.apply(task)
-    if wanted.schedule is not None and (task.schedule, task.time_zone) != before:
+    is_new = (task.schedule, task.time_zone) != before or task.schedule_error
+    if wanted.schedule is not None and is_new:
         old = Task.objects.get(pk=task.pk)
         reason = SkippedTicks.Reason.PAUSED if task.is_paused else SkippedTicks.Reason.MISSED
-        ticks.skip_until(old, at=at, reason=reason, user=task.paused_by)
+        # What cannot be read any more has no ticks to be told of, and can be replaced.
+        with suppress(ScheduleRefused):
+            ticks.skip_until(old, at=at, reason=reason, user=task.paused_by)
         task.next_run_at = wanted.schedule.next_after(at)
         task.schedule_error = ""
     task.save()
@@ -152,7 +155,7 @@ def resume_task(*, task: Task, at: datetime) -> bool:
         except ScheduleRefused as refusal:
             ticks.give_up_schedule(task, refusal)
     task.state, task.paused_at, task.paused_by = Task.State.ACTIVE, None, None
-    task.quick_failures = 0
+    task.quick_failures, task.schedule_error = 0, ""
     task.save()
     if task.kind == Kind.CONTINUOUS and not task.runs.unfinished().exists():
         TaskRun.of(task, trigger=Trigger.CONTINUOUS, at=at).save()

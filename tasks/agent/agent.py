@@ -5,6 +5,7 @@ Whatever it misses it finds again.
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from tasks.agent.clock import Clock
-from tasks.agent.keeper import Keeper, reconnect
+from tasks.agent.keeper import DATABASE_AWAY, Keeper, reconnect
 from wallaroo_ui.executions.doorbell import AGENT, Doorbell, ring
 from wallaroo_ui.executions.models import Node
 from wallaroo_ui.executions.services import register_node
@@ -29,7 +30,7 @@ DATABASE_AWAY_SECONDS = 1.0
 
 
 class Agent:
-    """Runs until `stop` is called; each step stands for itself."""
+    """Runs until `stop` is called; each step, and each of its parts, stands for itself."""
 
     def __init__(self, *, ends_runs: bool) -> None:
         self.ends_runs = ends_runs
@@ -67,13 +68,26 @@ class Agent:
             keeper.lose_the_dead(at=at)
             keeper.sweep(at=at)
         if self.is_time(self.reported_at, REPORT_EVERY, at=at):
-            keeper.tidy(at=at)
+            self.attempt(keeper.tidy, at=at)
             # Before the report: from then on the others count this node as alive again.
-            keeper.stop_the_given_up(at=at)
+            self.attempt(keeper.stop_the_given_up, at=at)
             self.report(keeper.node, at=at)
         if self.is_time(self.cleaned_up_at, CLEAN_UP_EVERY, at=at):
             async_task("tasks.jobs.clean_up", cluster=this_nodes_key())
             self.cleaned_up_at = at
+
+    @staticmethod
+    def attempt(part: Callable[..., None], *, at: datetime) -> None:
+        """Do one part of a step; what is wrong with it must not keep the others from being done.
+
+        A node that does not report is given up, with all that runs there.
+        """
+        try:
+            part(at=at)
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            logger.exception("part of a step failed", extra={"part": part.__name__})
 
     def begin(self, *, at: datetime) -> Keeper:
         """Enter this host among the nodes."""

@@ -1,7 +1,7 @@
 """The keeper: follows what runs on this host, and finds work that nobody rang for."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -75,13 +75,7 @@ class Keeper:
         Raises:
             OperationalError: the database is away; nothing is lost, the next step goes on.
         """
-        for execution in self.held():
-            try:
-                executions.follow(execution, at=at)
-            except DATABASE_AWAY:
-                raise
-            except Exception:  # What is wrong with one must not keep the others waiting.
-                logger.exception("execution cannot be followed", extra=execution.log_context())
+        for_each(self.held(), lambda execution: executions.follow(execution, at=at))
 
     def held(self) -> list[Execution]:
         """Return what takes up a slot of this node."""
@@ -99,10 +93,8 @@ class Keeper:
         if not dead:
             return
         for kind in (TaskRun, Packaging):
-            for execution in kind.objects.with_relations().filter(node__in=dead, status__in=HELD):
-                reason = f"Its node {execution.node.name} has not been heard of any more."
-                verdict = Verdict(status=Status.LOST, reason=reason, ended_at=at)
-                executions.end(execution, verdict)
+            held = kind.objects.with_relations().filter(node__in=dead, status__in=HELD)
+            for_each(held, lambda execution: give_up(execution, at=at))
 
     def stop_the_given_up(self, *, at: datetime) -> None:
         """Stop what still goes on here although it was given up: this node has come back."""
@@ -138,6 +130,24 @@ class Keeper:
             spool.order_stop(reason=reason, grace_seconds=grace_seconds, wake=False)
         for spool in spools:
             spool.wake()
+
+
+def for_each(found: Iterable[Execution], action: Callable[[Execution], None]) -> None:
+    """Do something with each; what is wrong with one must not keep the others waiting."""
+    for execution in found:
+        try:
+            action(execution)
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            logger.exception("execution cannot be followed", extra=execution.log_context())
+
+
+def give_up(execution: Execution, *, at: datetime) -> None:
+    """Record that an execution is lost with its node."""
+    name = execution.node.name if execution.node else "?"
+    reason = f"Its node {name} has not been heard of any more."
+    executions.end(execution, Verdict(status=Status.LOST, reason=reason, ended_at=at))
 
 
 def reconnect() -> None:

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from orchestrations import services
 from orchestrations.archives import ArchiveRefused
 from orchestrations.models import Orchestration, Packaging
 from tests.factories import make_orchestration, make_user, make_zip
 from wallaroo_ui.accounts.models import User
+from wallaroo_ui.executions import services as executions
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -114,3 +116,21 @@ def test_stopping_a_packaging_that_waits_ends_it_at_once(
 
     packaging.refresh_from_db()
     assert (packaging.status, packaging.reason) == (Status.KILLED, "Stopped by ann@example.com.")
+
+
+def test_a_launch_that_was_given_up_does_not_touch_what_came_of_the_next(
+    workspace: Workspace, settings: Any, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    orchestration = make_orchestration(workspace, status=Orchestration.Status.PACKAGING)
+    packaging = Packaging.objects.create(orchestration=orchestration, status=Status.STARTING)
+    late = Packaging.objects.get(pk=packaging.pk)
+    assert packaging.spool.forbid_start()
+    assert executions.give_back(packaging)
+    Packaging.objects.update(status=Status.SUCCESS, ended_at=timezone.now())
+    Orchestration.objects.update(status=Orchestration.Status.READY)
+
+    services._launch(late)
+
+    orchestration.refresh_from_db()
+    assert orchestration.status == Orchestration.Status.READY

@@ -1,6 +1,6 @@
 """The agent, step by step; the loop itself is the engine tests' matter."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -131,6 +131,27 @@ def test_what_a_dead_node_holds_is_lost_once_its_lease_is_over(
     )
 
 
+def test_of_a_dead_node_all_is_lost_that_can_be(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = make_node(agent_seen_at=NOON)
+    runs = [make_run(status=Status.RUNNING, node=dead) for _ in range(3)]
+    ended: list[Execution] = []
+
+    def end(execution: Execution, verdict: object) -> None:
+        ended.append(execution)
+        if len(ended) == 1:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(executions, "end", end)
+    keeper = Keeper(node)
+    monkeypatch.setattr(keeper.watch, "silent", lambda nodes, at: [dead])
+
+    keeper.lose_the_dead(at=NOON)
+
+    assert set(ended) == set(runs)
+
+
 def test_a_host_whose_clock_is_an_hour_behind_is_not_dead(node: Node) -> None:
     other = make_node(agent_seen_at=NOON - timedelta(hours=1))
     run = make_run(status=Status.RUNNING, node=other)
@@ -191,6 +212,23 @@ def test_it_reports_now_and_then_and_has_the_cluster_report(
     node = Node.objects.get(name=settings.NODE_NAME)
     assert node.agent_seen_at == NOON + timedelta(seconds=5)
     assert queued_jobs.count("tasks.jobs.report_cluster") == 2
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["Clock.step", "Keeper.lose_the_dead", "Keeper.tidy", "Keeper.stop_the_given_up"],
+)
+def test_it_reports_whatever_else_goes_wrong(
+    part: str, queued_jobs: list[str], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object, *, at: datetime) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"tasks.agent.agent.{part}", fail)
+
+    Agent(ends_runs=False).step(at=NOON)
+
+    assert Node.objects.get(name=settings.NODE_NAME).agent_seen_at == NOON
 
 
 def test_it_has_the_house_kept_every_ten_minutes(queued_jobs: list[str]) -> None:

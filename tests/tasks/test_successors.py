@@ -259,6 +259,15 @@ def test_pause_gives_up_the_run_that_waits_and_resume_starts_afresh(continuous: 
     assert (continuous.quick_failures, continuous.paused_at) == (0, None)
 
 
+def test_a_pause_that_was_left_halfway_starts_no_next_run(continuous: Task) -> None:
+    Task.objects.update(state=Task.State.PAUSED, paused_at=NOON)
+    assert not TaskRun.objects.startable(at=NOON).exists()
+
+    services.resume_task(task=continuous, at=NOON)
+
+    assert TaskRun.objects.startable(at=NOON).get() == continuous.runs.get()
+
+
 def test_pause_lets_what_runs_go_on_and_resume_leaves_it_alone(continuous: Task) -> None:
     TaskRun.objects.update(status=Status.RUNNING, node=make_node())
 

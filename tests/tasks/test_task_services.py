@@ -92,6 +92,32 @@ def test_an_edit_of_the_name_leaves_the_next_tick_alone() -> None:
     assert task.next_run_at == NOON + HOUR
 
 
+@pytest.mark.parametrize("state", [Task.State.ACTIVE, Task.State.PAUSED])
+def test_a_schedule_that_cannot_be_read_any_more_can_be_replaced(state: str) -> None:
+    task = make_task(
+        kind="scheduled",
+        schedule="0 * * * *",
+        time_zone="Nowhere/Gone",
+        next_run_at=NOON,
+        state=state,
+    )
+    wanted = TaskSettings(name="x", timeout_seconds=60, schedule=cron("0 * * * *"))
+
+    task = services.edit_task(task=task, wanted=wanted, at=NOON)
+
+    assert (task.time_zone, task.next_run_at) == ("UTC", NOON + HOUR)
+
+
+def test_a_schedule_that_could_not_be_followed_goes_on_when_it_is_saved_again() -> None:
+    task = scheduled("0 * * * *")
+    Task.objects.update(next_run_at=None, schedule_error="No such zone.")
+    wanted = TaskSettings(name="x", timeout_seconds=60, schedule=cron("0 * * * *"))
+
+    task = services.edit_task(task=task, wanted=wanted, at=NOON)
+
+    assert (task.next_run_at, task.schedule_error) == (NOON + HOUR, "")
+
+
 def test_ticks_that_nobody_saw_before_a_new_schedule_are_recorded() -> None:
     task = scheduled("0 * * * *")
     wanted = TaskSettings(name="x", timeout_seconds=60, schedule=cron("0 0 * * *"))
