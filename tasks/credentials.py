@@ -1,9 +1,9 @@
 """A run's own credentials: how a script in a task calls back to this server.
 
-The SDK finds them in its token cache (the contract's section 5) and acts as the
-person who made the task. The refresh token is good again and again, since the SDK
-never writes a new one back, and is worth nothing once the run has ended: it is bound
-to the run's row.
+The SDK finds them in its token cache (the contract's section 5). A run acts for the person
+who decided what it does: who asked for it, or who made or last changed its task. The refresh
+token is good again and again, since the SDK never writes a new one back, and is worth nothing
+once the run has ended: it is bound to the run's row.
 """
 
 from datetime import timedelta
@@ -30,11 +30,11 @@ def token_cache(run: TaskRun) -> dict[str, Any]:
     """Return the content of the SDK's token cache for a run.
 
     Raises:
-        NobodyToActFor: its maker is gone.
+        NobodyToActFor: the person is gone.
     """
-    user = run.task.created_by
+    user = run.acts_for
     if user is None or not user.is_active:
-        raise NobodyToActFor("the person who made the task has no active account any more.")
+        raise NobodyToActFor("the person that it acts for has no active account any more.")
     now = timezone.now()
     lifetime = (run.time_limit or A_DAY) + SPARE
     refresh_lifetime = lifetime if run.time_limit else YEARS
@@ -50,10 +50,6 @@ def token_cache(run: TaskRun) -> dict[str, Any]:
 
 def user_of_run(run_id: UUID) -> User | None:
     """Return the person a run acts for, as long as it is going on and they are active."""
-    run = (
-        TaskRun.objects.unfinished()
-        .filter(pk=run_id, task__created_by__is_active=True)
-        .select_related("task__created_by")
-        .first()
-    )
-    return run.task.created_by if run else None
+    run = TaskRun.objects.unfinished().filter(pk=run_id).with_relations().first()
+    user: User | None = run.acts_for if run else None
+    return user if user is not None and user.is_active else None

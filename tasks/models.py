@@ -128,6 +128,9 @@ class Task(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
@@ -187,6 +190,11 @@ class Task(models.Model):
         return Schedule.stored(self.schedule, self.time_zone)
 
     @property
+    def acts_for(self) -> "User | None":
+        """Return the person whose rights its runs have: who decided last what they do."""
+        return self.changed_by or self.created_by
+
+    @property
     def is_active(self) -> bool:
         """Tell whether it makes runs by itself, or would."""
         return self.state == self.State.ACTIVE
@@ -233,7 +241,11 @@ class TaskRunQuerySet(ExecutionQuerySet):
     def with_relations(self) -> Self:
         """Fetch along what launching, following and showing a run look at."""
         return self.select_related(
-            "node", "requested_by", "task__created_by", "task__orchestration__workspace"
+            "node",
+            "requested_by",
+            "task__created_by",
+            "task__changed_by",
+            "task__orchestration__workspace",
         )
 
     def startable(self, *, at: datetime) -> Self:
@@ -374,6 +386,11 @@ class TaskRun(Execution):
     def attempts(self) -> int:
         """Return how many attempts there may be, this one included."""
         return max(self.attempt, self.task.retries + 1)
+
+    @property
+    def acts_for(self) -> "User | None":
+        """Return the person whose rights it has: who asked for it, else its task's."""
+        return self.requested_by or self.task.acts_for
 
     @property
     def ready_at(self) -> datetime:

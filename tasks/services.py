@@ -97,8 +97,10 @@ def create_task(
 
 
 @transaction.atomic
-def edit_task(*, task: Task, wanted: TaskSettings, at: datetime) -> Task:
+def edit_task(*, task: Task, wanted: TaskSettings, user: User, at: datetime) -> Task:
     """Change a task from now on: runs that exist, and ticks that are past, stay as they are.
+
+    Its coming runs act for who changed it.
 
     Raises:
         NotRunnable: it has been stopped.
@@ -106,6 +108,7 @@ def edit_task(*, task: Task, wanted: TaskSettings, at: datetime) -> Task:
     task = _locked(task)
     before = (task.schedule, task.time_zone)
     wanted.apply(task)
+    task.changed_by = user
     is_new = (task.schedule, task.time_zone) != before or task.schedule_error
     if wanted.schedule is not None and is_new:
         old = Task.objects.get(pk=task.pk)
@@ -148,6 +151,7 @@ def resume_task(*, task: Task, at: datetime) -> bool:
     task = Task.objects.select_for_update().get(pk=task.pk)
     if not task.is_paused:
         return False
+    task.quick_failures, task.schedule_error = 0, ""
     if task.kind == Kind.SCHEDULED:
         try:
             ticks.skip_until(task, at=at, reason=SkippedTicks.Reason.PAUSED, user=task.paused_by)
@@ -155,7 +159,6 @@ def resume_task(*, task: Task, at: datetime) -> bool:
         except ScheduleRefused as refusal:
             ticks.give_up_schedule(task, refusal)
     task.state, task.paused_at, task.paused_by = Task.State.ACTIVE, None, None
-    task.quick_failures, task.schedule_error = 0, ""
     task.save()
     if task.kind == Kind.CONTINUOUS and not task.runs.unfinished().exists():
         TaskRun.of(task, trigger=Trigger.CONTINUOUS, at=at).save()

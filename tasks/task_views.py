@@ -97,7 +97,7 @@ def task_edit(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     form = TaskForm.for_change(request.POST or None, task=task, at=timezone.now())
     if request.method == "POST" and form.is_valid() and not _asks_for_preview(request):
         try:
-            services.edit_task(task=task, wanted=form.wanted, at=form.at)
+            services.edit_task(task=task, wanted=form.wanted, user=request.user, at=form.at)
         except services.NotRunnable as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -233,7 +233,7 @@ def _task_form_page(
 
 def _visible(request: AuthenticatedRequest, pk: UUID) -> Task:
     tasks = Task.objects.select_related(
-        "orchestration__workspace", "created_by", "paused_by", "killed_by"
+        "orchestration__workspace", "created_by", "changed_by", "paused_by", "killed_by"
     )
     task: Task = visible_or_404(tasks, request.user, pk=pk)
     return task

@@ -73,7 +73,9 @@ def test_an_edit_counts_from_now_on_and_never_runs_the_past(ann: User) -> None:
         name="other", timeout_seconds=7, arguments_json='{"b": 2}', schedule=cron("*/30 * * * *")
     )
 
-    task = services.edit_task(task=task, wanted=wanted, at=NOON + HOUR + 10 * MINUTE)
+    task = services.edit_task(
+        user=make_user(), task=task, wanted=wanted, at=NOON + HOUR + 10 * MINUTE
+    )
 
     assert (task.name, task.next_run_at) == ("other", NOON + HOUR + 30 * MINUTE)
     run = task.runs.get()
@@ -87,7 +89,7 @@ def test_an_edit_of_the_name_leaves_the_next_tick_alone() -> None:
     wanted = TaskSettings(name="other", timeout_seconds=60, schedule=cron("0 * * * *"))
     late = NOON + 3 * HOUR  # No clock has run meanwhile: its ticks are not lost.
 
-    task = services.edit_task(task=task, wanted=wanted, at=late)
+    task = services.edit_task(user=make_user(), task=task, wanted=wanted, at=late)
 
     assert task.next_run_at == NOON + HOUR
 
@@ -103,7 +105,7 @@ def test_a_schedule_that_cannot_be_read_any_more_can_be_replaced(state: str) -> 
     )
     wanted = TaskSettings(name="x", timeout_seconds=60, schedule=cron("0 * * * *"))
 
-    task = services.edit_task(task=task, wanted=wanted, at=NOON)
+    task = services.edit_task(user=make_user(), task=task, wanted=wanted, at=NOON)
 
     assert (task.time_zone, task.next_run_at) == ("UTC", NOON + HOUR)
 
@@ -113,7 +115,7 @@ def test_a_schedule_that_could_not_be_followed_goes_on_when_it_is_saved_again() 
     Task.objects.update(next_run_at=None, schedule_error="No such zone.")
     wanted = TaskSettings(name="x", timeout_seconds=60, schedule=cron("0 * * * *"))
 
-    task = services.edit_task(task=task, wanted=wanted, at=NOON)
+    task = services.edit_task(user=make_user(), task=task, wanted=wanted, at=NOON)
 
     assert (task.next_run_at, task.schedule_error) == (NOON + HOUR, "")
 
@@ -122,7 +124,7 @@ def test_ticks_that_nobody_saw_before_a_new_schedule_are_recorded() -> None:
     task = scheduled("0 * * * *")
     wanted = TaskSettings(name="x", timeout_seconds=60, schedule=cron("0 0 * * *"))
 
-    services.edit_task(task=task, wanted=wanted, at=NOON + 2 * HOUR)
+    services.edit_task(user=make_user(), task=task, wanted=wanted, at=NOON + 2 * HOUR)
 
     row = SkippedTicks.objects.get()
     assert (row.reason, row.count) == ("missed", 2)
@@ -131,7 +133,9 @@ def test_ticks_that_nobody_saw_before_a_new_schedule_are_recorded() -> None:
 def test_what_is_stopped_cannot_be_edited_or_run(ann: User) -> None:
     task = make_task(state=Task.State.KILLED)
     with pytest.raises(NotRunnable, match="stopped for good"):
-        services.edit_task(task=task, wanted=TaskSettings(name="x", timeout_seconds=1), at=NOON)
+        services.edit_task(
+            user=make_user(), task=task, wanted=TaskSettings(name="x", timeout_seconds=1), at=NOON
+        )
     with pytest.raises(NotRunnable, match="stopped for good"):
         services.run_again(task=task, user=ann, at=NOON)
 
@@ -372,3 +376,17 @@ def test_a_time_zone_that_is_known_no_more_breaks_neither_ledger_nor_stop(ann: U
     task.refresh_from_db()
     assert task.is_active
     assert task.schedule_error.startswith("Its schedule cannot be followed any more: ")
+
+
+def test_a_run_has_the_rights_of_who_decided_what_it_does(ann: User) -> None:
+    bob = make_user("bob")
+    task = make_task(created_by=ann)
+    assert make_run(task).acts_for == ann
+    # Or whoever may change a task could have any code run with its maker's rights.
+    assert services.run_again(task=task, user=bob, at=NOON).acts_for == bob
+
+    wanted = TaskSettings(name="x", timeout_seconds=60, arguments_json='{"a": 2}')
+    services.edit_task(task=task, wanted=wanted, user=bob, at=NOON)
+
+    task.refresh_from_db()
+    assert make_run(task).acts_for == bob
