@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count
 
+from orchestrations.models import Packaging
 from orchestrations.retention import delete_old_packagings, delete_unused_environments
 from tasks.models import SkippedTicks, TaskRun
 from wallaroo_ui.executions.models import HELD
-from wallaroo_ui.executions.retention import delete_finished, delete_orphans
+from wallaroo_ui.executions.retention import delete_finished, delete_homes, delete_orphans
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ def clean_up(*, at: datetime) -> dict[str, int]:
     deleted = {
         "runs": _delete_old_runs(at=at) + _delete_surplus_runs(),
         "spools": delete_orphans(TaskRun, limit=LIMIT),
+        "homes": delete_homes(TaskRun, limit=LIMIT) + delete_homes(Packaging, limit=LIMIT),
         "skipped_ticks": _delete_old_skips(at=at),
         "packagings": delete_old_packagings(at=at, limit=LIMIT),
         "environments": delete_unused_environments(in_use=set(in_use)),

@@ -211,3 +211,14 @@ def become_nobody() -> None:
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
+
+
+def test_a_home_is_out_of_sight_at_once_and_removed_soon(spool: Spool) -> None:
+    (spool.home / "folder").mkdir()
+    (spool.home / "folder" / "file").touch()
+
+    spool.clear_home()
+
+    assert not spool.home.exists()
+    wait_until(lambda: not spool.gone.exists(), "its removal")
+    spool.clear_home()  # Again is no error.

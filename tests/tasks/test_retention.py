@@ -191,5 +191,18 @@ def test_the_base_behind_a_layer_in_which_something_runs_is_kept(settings: Any) 
     assert not earlier_base.is_ready
 
 
+def test_homes_that_were_left_on_their_way_out_go(settings: Any) -> None:
+    old, new = (with_spool(make_run(status=Status.SUCCESS, ended_at=NOON)) for _ in range(2))
+    for run in (old, new):
+        run.spool.home.rename(run.spool.gone)
+        (run.spool.gone / "file").touch()
+    grow_old(old.spool.gone)
+
+    assert clean_up(at=NOON)["homes"] == 1
+
+    assert [run.spool.gone.exists() for run in (old, new)] == [False, True]
+    assert left(old, new) == [True, True]
+
+
 def test_there_may_be_nothing_to_clean_up() -> None:
     assert not any(clean_up(at=NOON).values())

@@ -6,12 +6,13 @@ the next round goes on.
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
 from wallaroo_ui.executions.models import Execution, ExecutionQuerySet
-from wallaroo_ui.executions.spool import remove_tree
+from wallaroo_ui.executions.spool import Spool, remove_tree
 
 BATCH = 100
 # A spool is made after its row is there: one without a row, and as old, has no owner.
@@ -54,6 +55,19 @@ def delete_orphans(kind: type[Execution], *, limit: int) -> int:
         for path, key in keys.items():
             if key is not None and key not in known and count < limit:
                 remove_tree(path)
+                count += 1
+    return count
+
+
+def delete_homes(kind: type[Execution], *, limit: int) -> int:
+    """Delete homes that were on their way out when whoever removed them ended."""
+    oldest = time.time() - ORPHAN_SECONDS
+    count = 0
+    for path in _spools(kind):
+        gone = Spool(path).gone
+        with suppress(FileNotFoundError):
+            if count < limit and gone.stat().st_mtime < oldest:
+                remove_tree(gone)
                 count += 1
     return count
 

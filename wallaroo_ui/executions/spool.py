@@ -9,9 +9,11 @@ import fcntl
 import json
 import math
 import os
+import queue
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -232,8 +234,20 @@ class Spool:
         return clock
 
     def clear_home(self) -> None:
-        """Remove the code and what it wrote; the log and the verdict stay."""
-        remove_tree(self.home)
+        """Take away the code and what it wrote; the log and the verdict stay.
+
+        The folder is out of sight at once, and removed in the background: it may hold a million
+        files, and whoever clears it has other executions to look after.
+        """
+        with contextlib.suppress(OSError):
+            self.home.rename(self.gone)
+            _doomed.put(self.gone)
+            _start_removing()
+
+    @property
+    def gone(self) -> Path:
+        """Return where a home is on its way out."""
+        return self.directory / "home.gone"
 
     def remove(self) -> None:
         """Remove all of it, the log too, and end what should have ended long ago.
@@ -253,6 +267,23 @@ class Spool:
         except ValueError:  # Claimed, not written yet; or a host died as it was written.
             return None
         return content
+
+
+_doomed: queue.SimpleQueue[Path] = queue.SimpleQueue()
+_remover: threading.Thread | None = None
+
+
+def _start_removing() -> None:
+    """Have a thread remove what is doomed; what it leaves behind, housekeeping finds."""
+    global _remover  # noqa: PLW0603  # One for each process: a fork has none.
+    if _remover is None or not _remover.is_alive():
+        _remover = threading.Thread(target=_remove_doomed, name="remover", daemon=True)
+        _remover.start()
+
+
+def _remove_doomed() -> None:
+    while True:
+        remove_tree(_doomed.get())
 
 
 def remove_tree(directory: Path) -> None:
