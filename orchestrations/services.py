@@ -112,9 +112,9 @@ def slots() -> int:
     return count
 
 
-def ring() -> None:
-    """Let the cluster know that packagings may be waiting."""
-    async_task("orchestrations.jobs.launch_packagings")
+def ring(queue: str | None = None) -> None:
+    """Let a cluster know that packagings may be waiting; one node's, or whichever comes first."""
+    async_task("orchestrations.jobs.launch_packagings", cluster=queue)
 
 
 def launch_packagings() -> int:

@@ -30,9 +30,13 @@ MOST_LAUNCHES = 10
 LAUNCHING_SECONDS = 3.0
 
 
-def ring() -> None:
-    """Let the cluster know that runs may be waiting. Only a doorbell: a lost one is no loss."""
-    async_task("tasks.jobs.launch_runs")
+def ring(queue: str | None = None) -> None:
+    """Let a cluster know that runs may be waiting. Only a doorbell: a lost one is no loss.
+
+    Args:
+        queue: of one node; without it, whichever comes first.
+    """
+    async_task("tasks.jobs.launch_runs", cluster=queue)
 
 
 def ring_after_commit() -> None:

@@ -38,6 +38,15 @@ class Decision:
     runs: Sequence[datetime]
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """Neighbouring ticks that make no run."""
+
+    first: datetime
+    last: datetime
+    count: int
+
+
 def decide(
     ticks: Sequence[datetime], *, missed: str, deadline: timedelta | None, at: datetime
 ) -> Decision:
@@ -150,12 +159,13 @@ def _account_for(
     if task.next_run_at is not None and task.next_run_at <= at:
         decision = Decision(ticks, [])  # Newer ones are due as well: these were missed.
     if decision.skipped:
-        _skip(task, decision.skipped, SkippedTicks.Reason.MISSED, at=at, seen_at=seen_at)
+        skipped = Skipped(decision.skipped[0], decision.skipped[-1], len(decision.skipped))
+        _skip(task, skipped, SkippedTicks.Reason.MISSED, at=at, seen_at=seen_at)
     runs = []
     for tick in decision.runs:
         if task.overlap == Overlap.SKIP:
             if task.pk in going_on:
-                _skip(task, [tick], SkippedTicks.Reason.OVERLAP, at=at)
+                _skip(task, Skipped(tick, tick, 1), SkippedTicks.Reason.OVERLAP, at=at)
                 continue
             going_on.add(task.pk)
         runs.append(_new_run(task, tick, at=at))
@@ -174,14 +184,17 @@ def skip_until(task: Task, *, at: datetime, reason: str, user: User | None = Non
     """Record the ticks of a task up to a moment as skipped; the task itself is not changed."""
     if task.next_run_at is None or task.next_run_at > at:
         return
-    ticks = list(task.cron.ticks_between(_before(task), at))
-    if ticks:
-        _skip(task, ticks, reason, at=at, user=user)
+    first = last = None
+    count = 0
+    for tick in task.cron.ticks_between(_before(task), at):
+        first, last, count = first or tick, tick, count + 1
+    if first is not None and last is not None:
+        _skip(task, Skipped(first, last, count), reason, at=at, user=user)
 
 
 def _skip(
     task: Task,
-    ticks: Sequence[datetime],
+    ticks: Skipped,
     reason: str,
     *,
     at: datetime,
@@ -193,18 +206,18 @@ def _skip(
     if (
         last is not None
         and (last.reason, last.user_id) == (reason, user.pk if user else None)
-        and task.cron.next_after(last.last_due_at) == ticks[0]
+        and task.cron.next_after(last.last_due_at) == ticks.first
     ):
-        last.last_due_at, last.count = ticks[-1], last.count + len(ticks)
+        last.last_due_at, last.count = ticks.last, last.count + ticks.count
         last.noticed_at = at
         last.save(update_fields=["last_due_at", "count", "noticed_at"])
         return
     SkippedTicks.objects.create(
         task=task,
         reason=reason,
-        first_due_at=ticks[0],
-        last_due_at=ticks[-1],
-        count=len(ticks),
+        first_due_at=ticks.first,
+        last_due_at=ticks.last,
+        count=ticks.count,
         user=user,
         scheduler_seen_at=seen_at,
         noticed_at=at,

@@ -62,11 +62,12 @@ class Agent:
     def step(self, *, at: datetime) -> None:
         """Run what is due, follow this host's executions; now and then sweep and report."""
         keeper = self.keeper = self.keeper or self.begin(at=at)
-        struck = self.clock.step(at=at)
+        looked = self.attempt(self.clock.step, at=at)
         keeper.step(at=at)
-        if struck:  # Once a second, and when a run that waited for its time may start.
-            keeper.lose_the_dead(at=at)
-            keeper.sweep(at=at)
+        # Once a second, and when a run that waited for its time may start.
+        if looked is not False:
+            self.attempt(keeper.lose_the_dead, at=at)
+            self.attempt(keeper.sweep, at=at)
         if self.is_time(self.reported_at, REPORT_EVERY, at=at):
             self.attempt(keeper.tidy, at=at)
             # Before the report: from then on the others count this node as alive again.
@@ -77,17 +78,18 @@ class Agent:
             self.cleaned_up_at = at
 
     @staticmethod
-    def attempt(part: Callable[..., None], *, at: datetime) -> None:
+    def attempt(part: Callable[..., bool | None], *, at: datetime) -> bool | None:
         """Do one part of a step; what is wrong with it must not keep the others from being done.
 
         A node that does not report is given up, with all that runs there.
         """
         try:
-            part(at=at)
+            return part(at=at)
         except DATABASE_AWAY:
             raise
         except Exception:
             logger.exception("part of a step failed", extra={"part": part.__name__})
+            return None
 
     def begin(self, *, at: datetime) -> Keeper:
         """Enter this host among the nodes."""

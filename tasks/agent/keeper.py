@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -16,7 +17,7 @@ from tasks.models import Task, TaskRun
 from wallaroo_ui.executions import services as executions
 from wallaroo_ui.executions.models import HELD, Execution, Node, Status
 from wallaroo_ui.executions.spool import Verdict
-from wallaroo_ui.queue import is_backed_up
+from wallaroo_ui.queue import is_backed_up, this_nodes_key
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ class Keeper:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.watch = Watch()
+        # What was given up, and of which nothing is left here.
+        self.settled: set[UUID] = set()
 
     def step(self, *, at: datetime) -> None:
         """Take in everything that has happened until now.
@@ -100,21 +103,24 @@ class Keeper:
         """Stop what still goes on here although it was given up: this node has come back."""
         since = at - GIVEN_UP_FOR
         for kind in (TaskRun, Packaging):
-            given_up = kind.objects.filter(node=self.node, status=Status.LOST, ended_at__gt=since)
-            for execution in given_up.with_relations():
-                executions.stop_given_up(execution)
+            lost = kind.objects.filter(node=self.node, status=Status.LOST, ended_at__gt=since)
+            keys = set(lost.values_list("pk", flat=True)) - self.settled
+            for execution in kind.objects.filter(pk__in=keys).with_relations():
+                if executions.stop_given_up(execution):
+                    self.settled.add(execution.pk)
 
     def sweep(self, *, at: datetime) -> None:
         """Ring again for what waits although there is room: a doorbell may have been lost."""
-        if is_backed_up():  # Nobody answers: more rings would only pile up.
-            return
+        self.node.refresh_from_db()
+        if is_backed_up(this_nodes_key()) or not self.node.takes_work(at=at):
+            return  # More rings would only pile up.
         for kind, slots, ring in (
             (TaskRun, self.node.slots, launching.ring),
             (Packaging, orchestrations.slots(), orchestrations.ring),
         ):
             unheard = kind.objects.unheard(at=at, after=UNHEARD)
             if unheard.exists() and kind.objects.held_by(self.node).count() < slots:
-                ring()
+                ring(this_nodes_key())  # A ring for all might reach a node that is full.
 
     def tidy(self, *, at: datetime) -> None:
         """Find what nobody finished: kills left halfway, runs that can never start."""

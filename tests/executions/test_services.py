@@ -696,6 +696,22 @@ def test_a_launch_that_failed_is_a_failure_with_its_reason(node: Node) -> None:
 # -- The node --------------------------------------------------------------------------
 
 
+def test_a_launch_that_failed_after_the_start_is_left_to_the_agent(
+    node: Node, supervisors: Supervisors
+) -> None:
+    run = claimed(node)
+    run.spool.create()
+    supervised = supervisors.start(python(SLEEPS), spool=run.spool)
+    supervised.wait_for("on")
+    wait_until(run.spool.started, "the start")
+
+    services.fail_launch(run, "The launcher was interrupted.")
+
+    assert fresh(run).status == Status.STARTING
+    follow(fresh(run), at=NOON)
+    assert fresh(run).status == Status.RUNNING
+
+
 def test_this_node_is_made_by_who_comes_first_and_kept(db: None, settings: Any) -> None:
     settings.NODE_NAME = "here"
     settings.RUN_SLOTS = 7

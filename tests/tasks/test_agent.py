@@ -197,7 +197,7 @@ def test_it_stops_ringing_where_nobody_answers(
     node: Node, queued_jobs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_run(make_task(make_orchestration()))
-    monkeypatch.setattr("tasks.agent.keeper.is_backed_up", lambda: True)
+    monkeypatch.setattr("tasks.agent.keeper.is_backed_up", lambda key: True)
     Keeper(node).sweep(at=LATER)
     assert queued_jobs == []
 

@@ -198,7 +198,9 @@ def give_back(execution: Execution) -> bool:
 
 
 def fail_launch(execution: Execution, reason: str) -> None:
-    """Finish an execution that never started."""
+    """Finish an execution that never started; one that started after all is followed on."""
+    if execution.status == Status.STARTING and not execution.spool.forbid_start():
+        return
     end(execution, Verdict(status=Status.FAILURE, reason=reason, ended_at=timezone.now()))
 
 
@@ -297,12 +299,16 @@ def _lose(execution: Execution, *, at: datetime) -> None:
     end(execution, Verdict(status=Status.LOST, reason=reason, ended_at=at))
 
 
-def stop_given_up(execution: Execution) -> None:
-    """Stop what goes on of an execution that counts as lost: its node was away too long."""
+def stop_given_up(execution: Execution) -> bool:
+    """Stop what goes on of an execution that counts as lost: its node was away too long.
+
+    Returns:
+        Whether nothing of it is left.
+    """
     spool = execution.spool
     if not spool.is_supervised():
         spool.clear_home()
-        return
+        return True
     ordered = spool.stop_ordered_clock()
     if ordered is None:
         logger.warning("stopping what was given up", extra=execution.log_context())
@@ -310,6 +316,7 @@ def stop_given_up(execution: Execution) -> None:
         spool.order_stop(reason=reason, grace_seconds=settings.STOP_GRACE_SECONDS)
     elif time.monotonic() - ordered > settings.STOP_GRACE_SECONDS + BACKSTOP_SECONDS:
         spool.kill()
+    return False
 
 
 def kill_leftovers(started: Started) -> None:
