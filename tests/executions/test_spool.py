@@ -1,5 +1,6 @@
 """The folder between server and supervisor, in every state that it can be found in."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -222,3 +223,21 @@ def test_a_home_is_out_of_sight_at_once_and_removed_soon(spool: Spool) -> None:
     assert not spool.home.exists()
     wait_until(lambda: not spool.gone.exists(), "its removal")
     spool.clear_home()  # Again is no error.
+
+
+def test_a_process_of_this_host_with_the_pid_of_another_hosts_supervisor_is_left_alone(
+    spool: Spool,
+) -> None:
+    bystander = subprocess.Popen(python("input()"), stdin=subprocess.PIPE)
+    started = {"started_at": 0, "supervisor_pid": bystander.pid, "child_pid": bystander.pid}
+    (spool.directory / supervisor.STARTED).write_text(json.dumps(started))
+    descriptor = os.open(spool.directory / supervisor.LOCK, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # As the other host's supervisor holds it.
+
+    assert spool.is_supervised()
+    spool.kill()
+    spool.order_stop(reason="", grace_seconds=0)
+
+    bystander.communicate(b"\n")
+    assert bystander.returncode == 0
+    os.close(descriptor)

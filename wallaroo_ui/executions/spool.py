@@ -201,27 +201,39 @@ class Spool:
 
     def wake(self) -> None:
         """Have the supervisor look for orders."""
-        started = self.started()
-        if started is not None and self.is_supervised():
+        pid = self._supervisor_here()
+        if pid is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(started.supervisor_pid, signal.SIGCONT)
+                os.kill(pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill a supervisor that does not answer any more, and everything below it.
 
         It is gone on return, unless the kernel holds it: whoever asks then is told so.
         """
-        started = self.started()
-        if started is None or not self.is_supervised():
+        supervisor_pid = self._supervisor_here()
+        if supervisor_pid is None:
             return
         # Looked for first: with their supervisor gone they are nobody's children.
-        tree = [*supervisor.descendants(started.supervisor_pid), started.supervisor_pid]
+        tree = [*supervisor.descendants(supervisor_pid), supervisor_pid]
         for pid in reversed(tree):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         until = time.monotonic() + DEATH_SECONDS
         while self.is_supervised() and time.monotonic() < until:
             time.sleep(0.005)
+
+    def _supervisor_here(self) -> int | None:
+        """Return the pid of the supervisor, if it lives on this host: others share the folder."""
+        started = self.started()
+        if started is None or not self.is_supervised():
+            return None
+        pid = started.supervisor_pid
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except FileNotFoundError:
+            return None if Path("/proc").is_dir() else pid
+        return pid if os.fsencode(self.directory) in command else None
 
     def has_stop_order(self) -> bool:
         """Tell whether the supervisor has been told to stop."""
