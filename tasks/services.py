@@ -4,6 +4,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Sum
@@ -31,7 +32,6 @@ class TaskSettings:
 
     Attributes:
         schedule: for a scheduled task; None for the other kinds.
-        time_zone: in which times are shown where no schedule has one.
         timeout_seconds: of one run; None for no limit.
         retry_delay_seconds: before the first retry.
     """
@@ -209,18 +209,21 @@ def run_again(
     task = _locked(task)
     if task.orchestration.status == Orchestration.Status.ERROR:
         raise NotRunnable("Its orchestration's packaging failed. Package it again first.")
-    fields = {} if arguments_json is None else {"arguments_json": arguments_json}
+    # With the person goes whose rights the run has, whatever arguments they chose.
+    fields: dict[str, Any] = {"requested_by": user}
+    if arguments_json is not None:
+        fields["arguments_json"] = arguments_json
     if task.kind == Kind.CONTINUOUS:
         run = _next_continuous_now(task, at=at, **fields)
     else:
-        run = TaskRun.of(task, trigger=Trigger.PERSON, at=at, requested_by=user, **fields)
+        run = TaskRun.of(task, trigger=Trigger.PERSON, at=at, **fields)
         run.save()
     logger.info("run queued", extra=run.log_context())
     ring_after_commit()
     return run
 
 
-def _next_continuous_now(task: Task, *, at: datetime, **fields: str) -> TaskRun:
+def _next_continuous_now(task: Task, *, at: datetime, **fields: Any) -> TaskRun:
     run: TaskRun | None = task.runs.filter(trigger=Trigger.CONTINUOUS).unfinished().first()
     if task.is_paused:
         raise NotRunnable("It is paused. Resume it, and its next run starts.")

@@ -184,6 +184,7 @@ def test_running_a_continuous_task_again_ends_its_waiting(ann: User) -> None:
     run = services.run_again(task=task, user=ann, at=NOON)
 
     assert (run, run.not_before) == (task.runs.get(), None)
+    assert (run.requested_by, run.acts_for) == (ann, ann)
     TaskRun.objects.update(status=Status.RUNNING, node=make_node())
     with pytest.raises(NotRunnable, match="one at a time"):
         services.run_again(task=task, user=ann, at=NOON)
