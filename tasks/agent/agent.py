@@ -61,7 +61,7 @@ class Agent:
 
     def step(self, *, at: datetime) -> None:
         """Run what is due, follow this host's executions; now and then sweep and report."""
-        keeper = self.keeper = self.keeper or self.begin(at=at)
+        keeper = self.keeper = self.keeper or self.begin()
         looked = self.attempt(self.clock.step, at=at)
         keeper.step(at=at)
         # Once a second, and when a run that waited for its time may start.
@@ -91,10 +91,9 @@ class Agent:
             logger.exception("part of a step failed", extra={"part": part.__name__})
             return None
 
-    def begin(self, *, at: datetime) -> Keeper:
+    def begin(self) -> Keeper:
         """Enter this host among the nodes."""
         node = register_node()
-        Node.objects.filter(pk=node.pk).update(agent_started_at=at)
         logger.info("agent started", extra={"node": node.name, "isolation": node.isolation})
         return Keeper(node)
 

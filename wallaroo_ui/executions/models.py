@@ -42,7 +42,6 @@ class Node(models.Model):
     is_draining = models.BooleanField(
         default=False, help_text="It takes no more work; what it holds goes on to its end."
     )
-    agent_started_at = models.DateTimeField(null=True, blank=True)
     agent_seen_at = models.DateTimeField(null=True, blank=True)
     cluster_seen_at = models.DateTimeField(
         null=True, blank=True, help_text="When a background job last ran to its end here."

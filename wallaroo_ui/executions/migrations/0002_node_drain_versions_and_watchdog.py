@@ -12,11 +12,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name='node',
-            name='agent_started_at',
-            field=models.DateTimeField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name='node',
             name='cluster_restarted_at',
             field=models.DateTimeField(blank=True, help_text='When its cluster was last restarted for taking no jobs.', null=True),
         ),
