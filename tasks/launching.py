@@ -24,7 +24,7 @@ from wallaroo_ui.executions.services import LaunchPlan
 
 logger = logging.getLogger(__name__)
 
-# How many runs one job starts, each in some 50 ms.
+# How many runs one job starts.
 MOST_LAUNCHES = 10
 # Large archives take longer to unpack: after so long the next job goes on.
 LAUNCHING_SECONDS = 3.0
