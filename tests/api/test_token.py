@@ -75,7 +75,7 @@ def test_an_expired_or_forged_or_foreign_token_is_refused(run: TaskRun) -> None:
         refresh_token(run, lifetime=-HOUR),
         f"{header}.{payload[:-2]}xx.{signature}",
         jwt.encode(claims, "another key of at least 32 bytes.....", algorithm="HS256"),
-        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, "", algorithm="none"),
         tokens.access_token(user, lifetime=HOUR, run=run.pk),
         tokens.refresh_token(make_user(), lifetime=HOUR, run=run.pk),
         "",

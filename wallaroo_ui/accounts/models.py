@@ -25,11 +25,31 @@ class UserManager(DjangoUserManager["User"]):
         )
 
 
+class Scope(models.TextChoices):
+    """How much of a person's rights a token carries; each one includes those before it."""
+
+    READ = "read", "Read"  # Look at everything that the person may see.
+    RUN = "run", "Run"  # Also upload, make tasks, run and stop.
+    MANAGE = "manage", "Manage"  # Everything that the person may do.
+
+    def allows(self, needed: "Scope") -> bool:
+        """Tell whether a token of this scope will do where `needed` is asked for."""
+        order = list(Scope)
+        return order.index(self) >= order.index(needed)
+
+
 class User(AbstractUser):
     """A person. Platform admins are Django's superusers.
 
     The id is a UUID, as the SDK's contract has it for users.
+
+    Attributes:
+        confined_to: the id of the one workspace in which a platform admin acts as such:
+            set for this request alone, where a run acts for them. Strangers' code that an
+            admin has started must not look after the whole server.
     """
+
+    confined_to: int | None = None
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail address")
@@ -51,4 +71,4 @@ class User(AbstractUser):
     @property
     def is_platform_admin(self) -> bool:
         """Tell whether this person sees and manages every workspace."""
-        return self.is_active and self.is_superuser
+        return self.is_active and self.is_superuser and self.confined_to is None

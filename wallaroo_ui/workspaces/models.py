@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
             return self.none()
         if user.is_platform_admin:
             return self
-        return self.filter(pk__in=Membership.objects.filter(user=user).values("workspace"))
+        own = Q(pk__in=Membership.objects.filter(user=user).values("workspace"))
+        return self.filter(own | Q(pk=user.confined_to) if user.confined_to else own)
 
 
 class Workspace(models.Model):
@@ -91,7 +93,7 @@ class Workspace(models.Model):
         """Return the role of `user` here; platform admins act as owners everywhere."""
         if not user.is_authenticated:
             return None
-        if user.is_platform_admin:
+        if user.is_platform_admin or user.confined_to == self.pk:
             return Role.OWNER
         membership = Membership.objects.filter(workspace=self, user=user).first()
         return Role(membership.role) if membership else None
