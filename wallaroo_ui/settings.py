@@ -76,9 +76,11 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_q",
+    "ninja",
 ]
 
 MIDDLEWARE = [
+    "wallaroo_ui.api.errors.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

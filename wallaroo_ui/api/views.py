@@ -1,11 +1,11 @@
-"""What a script in a task needs of the SDK's contract: configuration and fresh tokens."""
+"""What a script in a task needs of the SDK's contract: fresh tokens."""
 
 import logging
 from datetime import timedelta
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from tasks import credentials
 from wallaroo_ui.accounts import tokens
@@ -14,12 +14,6 @@ logger = logging.getLogger(__name__)
 
 ACCESS_LIFETIME = timedelta(minutes=5)
 REFRESH_LIFETIME = timedelta(days=1)
-
-
-@require_safe
-def config(request: HttpRequest) -> JsonResponse:
-    """Tell a client, before it has any token, what it must know."""
-    return JsonResponse({"default_arch": "x86"})
 
 
 @csrf_exempt
