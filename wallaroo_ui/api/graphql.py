@@ -112,7 +112,7 @@ class Root:
     def orchestration_by_pk(self, info: Any, id: UUID) -> OrchestrationOut | None:  # noqa: A002
         """Return an orchestration; None where there is none that the caller may see."""
         found = Orchestration.objects.visible_to(self.user).filter(pk=id).first()
-        return OrchestrationOut.from_orm(found) if found else None
+        return OrchestrationOut.of(found) if found else None
 
     def insert_workspace_one(
         self,

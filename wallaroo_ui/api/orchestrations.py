@@ -28,7 +28,7 @@ from wallaroo_ui.api.schemas import (
     OrchestrationWithTasks,
     RunStatus,
     TaskOut,
-    WorkspaceRef,
+    WorkspaceOut,
 )
 from wallaroo_ui.api.scopes import RUN, user_of
 from wallaroo_ui.workspaces.access import require_change, visible_or_404
@@ -146,9 +146,9 @@ def list_all(request: HttpRequest, wanted: ListAllRequest) -> Any:
     return Orchestrations(
         orchestrations=[
             OrchestrationWithTasks(
-                orchestration=OrchestrationOut.from_orm(orchestration),
+                orchestration=OrchestrationOut.of(orchestration),
                 tasks=tasks_of.get(orchestration.pk, []),
-                workspace=WorkspaceRef.from_orm(orchestration.workspace),
+                workspace=WorkspaceOut.of(orchestration.workspace),
             )
             for orchestration in shown.select_related("workspace").newest_first()
             if not wanted.task_run_status or orchestration.pk in tasks_of
@@ -170,7 +170,8 @@ class ListRequest(Schema):
 def list_of_workspace(request: HttpRequest, wanted: ListRequest) -> Any:
     """List the orchestrations of one workspace, the newest first."""
     workspace = visible_or_404(Workspace.objects.all(), user_of(request), pk=wanted.workspace_id)
-    return Orchestration.objects.filter(workspace=workspace).newest_first()
+    rows = Orchestration.objects.filter(workspace=workspace).newest_first()
+    return [OrchestrationOut.of(row) for row in rows]
 
 
 @router.post(
@@ -180,4 +181,5 @@ def list_of_workspace(request: HttpRequest, wanted: ListRequest) -> Any:
 )
 def get_by_id(request: HttpRequest, wanted: ById) -> Any:
     """Look at one orchestration."""
-    return visible_or_404(Orchestration.objects.all(), user_of(request), pk=wanted.id)
+    found = visible_or_404(Orchestration.objects.all(), user_of(request), pk=wanted.id)
+    return OrchestrationOut.of(found)

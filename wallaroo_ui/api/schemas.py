@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from ninja import Schema
@@ -14,7 +14,6 @@ from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
 
 LARGEST_ID = 2**63 - 1
-MOST_RUNS = 1000
 # A continuous task is in a crash loop once this many of its runs in a row failed at once.
 CRASHES = 3
 
@@ -52,29 +51,21 @@ class WorkspaceOut(Schema):
     models: list[int] = []
     pipelines: list[int] = []
 
-    @staticmethod
-    def resolve_created_by(workspace: Workspace) -> str | None:
-        """Name the person by their id."""
-        return str(workspace.created_by_id) if workspace.created_by_id else None
+    @classmethod
+    def of(cls, workspace: Workspace) -> Self:
+        """Put a workspace in these words."""
+        return cls(
+            id=workspace.pk,
+            name=workspace.name,
+            created_at=workspace.created_at,
+            created_by=_id_of(workspace.created_by_id),
+        )
 
 
 class Workspaces(Schema):
     """Every workspace that the caller may see."""
 
     workspaces: list[WorkspaceOut]
-
-
-class WorkspaceRef(Schema):
-    """The workspace of an orchestration."""
-
-    id: int
-    name: str
-    archived: bool = False
-    created_at: datetime
-    created_by: str | None
-    group_id: int | None = None
-
-    resolve_created_by = staticmethod(WorkspaceOut.resolve_created_by)
 
 
 class UserOut(Schema):
@@ -128,31 +119,22 @@ class RunOut(Schema):
     created_at: datetime
     updated_at: datetime
 
-    @staticmethod
-    def resolve_run_id(run: TaskRun) -> UUID:
-        """Call it a run's id; in the SDK's tables it is the pod's."""
-        return run.pk
-
-    @staticmethod
-    def resolve_status(run: TaskRun) -> RunStatus:
-        """Say its status in the SDK's words."""
-        return RUN_STATUSES.get(Status(run.status), RunStatus.UNKNOWN)
-
-    @staticmethod
-    def resolve_created_at(run: TaskRun) -> datetime:
-        """Give the moment when it was asked for."""
-        return run.queued_at
+    @classmethod
+    def of(cls, run: TaskRun, **more: Any) -> Self:
+        """Put a run in these words: it was created when it was asked for."""
+        return cls(
+            run_id=run.pk,
+            status=RUN_STATUSES.get(Status(run.status), RunStatus.UNKNOWN),
+            created_at=run.queued_at,
+            updated_at=run.updated_at,
+            **more,
+        )
 
 
 class TaskRunOut(RunOut):
     """A task run by itself."""
 
     task: UUID
-
-    @staticmethod
-    def resolve_task(run: TaskRun) -> UUID:
-        """Name its task."""
-        return run.task_id
 
 
 class Logs(Schema):
@@ -233,7 +215,7 @@ class TaskOut(Schema):
     updated_at: datetime
 
     @classmethod
-    def of(cls, task: Task, *, runs_shown: int) -> "TaskOut":
+    def of(cls, task: Task, *, runs_shown: int) -> Self:
         """Put a task in these words.
 
         Args:
@@ -250,7 +232,7 @@ class TaskOut(Schema):
             run_type=RUN_TYPES[Kind(task.kind)],
             schedule="; ".join(task.schedule.splitlines()) or None,
             reap_threshold_secs=task.timeout_seconds,
-            last_runs=[RunOut.from_orm(run) for run in reversed(task.newest_runs[:runs_shown])],
+            last_runs=[RunOut.of(run) for run in reversed(task.newest_runs[:runs_shown])],
             workspace_id=task.orchestration.workspace_id,
             created_at=task.created_at,
             updated_at=task.updated_at,
@@ -288,20 +270,22 @@ class OrchestrationOut(Schema):
     created_on_version: str = ""
     task_id: UUID | None = None
 
-    @staticmethod
-    def resolve_name(orchestration: Orchestration) -> str | None:
-        """Say plainly where there is none."""
-        return orchestration.name or None
-
-    @staticmethod
-    def resolve_owner_id(orchestration: Orchestration) -> str:
-        """Name the person by their id; a deleted one by nothing."""
-        return str(orchestration.created_by_id or "")
-
-    @staticmethod
-    def resolve_created_by(orchestration: Orchestration) -> str | None:
-        """Name the person by their id."""
-        return str(orchestration.created_by_id) if orchestration.created_by_id else None
+    @classmethod
+    def of(cls, orchestration: Orchestration) -> Self:
+        """Put an orchestration in these words."""
+        return cls(
+            id=orchestration.pk,
+            name=orchestration.name or None,
+            file_name=orchestration.file_name,
+            file_size=orchestration.file_size,
+            owner_id=_id_of(orchestration.created_by_id) or "",
+            sha=orchestration.sha,
+            status=OrchestrationStatus(orchestration.status),
+            workspace_id=orchestration.workspace_id,
+            created_at=orchestration.created_at,
+            updated_at=orchestration.updated_at,
+            created_by=_id_of(orchestration.created_by_id),
+        )
 
 
 class OrchestrationWithTasks(Schema):
@@ -309,7 +293,7 @@ class OrchestrationWithTasks(Schema):
 
     orchestration: OrchestrationOut
     tasks: list[TaskOut]
-    workspace: WorkspaceRef
+    workspace: WorkspaceOut
 
 
 class Orchestrations(Schema):
@@ -324,8 +308,5 @@ class ById(Schema):
     id: UUID
 
 
-class TimeRange(Schema):
-    """Between two moments; either may be left open."""
-
-    start: datetime | None = None
-    end: datetime | None = None
+def _id_of(key: UUID | None) -> str | None:
+    return str(key) if key else None

@@ -272,7 +272,8 @@ def list_task_runs(request: HttpRequest, wanted: ListRunsRequest) -> Any:
         runs = runs.filter(status__in=statuses_of(wanted.status))
     if wanted.time_range:
         runs = runs.filter(queued_at__range=sorted(wanted.time_range))
-    return runs.order_by("-updated_at", "-queued_at")[: wanted.limit or DEFAULT_RUNS]
+    shown = runs.order_by("-updated_at", "-queued_at")[: wanted.limit or DEFAULT_RUNS]
+    return [TaskRunOut.of(run, task=run.task_id) for run in shown]
 
 
 class RunDetailsRequest(Schema):
@@ -287,8 +288,8 @@ class RunDetailsRequest(Schema):
 )
 def get_run_details(request: HttpRequest, wanted: RunDetailsRequest) -> Any:
     """Look at one run."""
-    return visible_or_404(
-        TaskRun.objects.all(), user_of(request), pk=wanted.pod_id, task=wanted.task
+    return RunOut.of(
+        visible_or_404(TaskRun.objects.all(), user_of(request), pk=wanted.pod_id, task=wanted.task)
     )
 
 

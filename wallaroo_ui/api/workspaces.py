@@ -14,6 +14,7 @@ from wallaroo_ui.api.schemas import (
     ERRORS_WITH_404,
     Empty,
     Id,
+    WorkspaceOut,
     Workspaces,
 )
 from wallaroo_ui.api.scopes import MANAGE, user_of
@@ -39,7 +40,7 @@ def list_workspaces(request: HttpRequest, wanted: ListRequest) -> Any:
     workspaces = Workspace.objects.visible_to(user_of(request))
     if wanted.user_id is not None:
         workspaces = workspaces.filter(members=wanted.user_id)
-    return {"workspaces": list(workspaces.order_by("pk"))}
+    return {"workspaces": [WorkspaceOut.of(row) for row in workspaces.order_by("pk")]}
 
 
 class CreateRequest(Schema):
