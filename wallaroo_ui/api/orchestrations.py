@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile as DjangoFile
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.utils.datastructures import MultiValueDict
 from ninja import File, Form, Router, Schema, Status, UploadedFile
+from ninja.security import APIKeyQuery
 from pydantic import Field, StrictBool
 from pydantic import ValidationError as SchemaError
 
@@ -15,6 +17,7 @@ from orchestrations.forms import UploadForm
 from orchestrations.models import Orchestration
 from orchestrations.zip_reader import ArchiveRefused
 from tasks.models import Task
+from wallaroo_ui.api.bearer import Caller, caller_with
 from wallaroo_ui.api.bodies import read_json_object
 from wallaroo_ui.api.errors import Refused
 from wallaroo_ui.api.schemas import (
@@ -30,7 +33,8 @@ from wallaroo_ui.api.schemas import (
     TaskOut,
     WorkspaceOut,
 )
-from wallaroo_ui.api.scopes import RUN, user_of
+from wallaroo_ui.api.scopes import READ, RUN, user_of
+from wallaroo_ui.streaming import stream_file
 from wallaroo_ui.workspaces.access import require_change, visible_or_404
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -183,3 +187,34 @@ def get_by_id(request: HttpRequest, wanted: ById) -> Any:
     """Look at one orchestration."""
     found = visible_or_404(Orchestration.objects.all(), user_of(request), pk=wanted.id)
     return OrchestrationOut.of(found)
+
+
+class TokenInQuery(APIKeyQuery):
+    """A token as a query parameter: for a plain link, which cannot send a header."""
+
+    param_name = "token"
+    openapi_name = "token"
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Caller | None:
+        """Return whose token it is."""
+        return caller_with(key) if key else None
+
+
+@router.get(
+    "/orchestration/download",
+    response={200: bytes, **ERRORS_WITH_404},
+    auth=[READ, TokenInQuery()],
+    operation_id="download_orchestration",
+    openapi_extra={
+        "responses": {
+            200: {
+                "description": "The ZIP",
+                "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+            }
+        }
+    },
+)
+def download(request: HttpRequest, id: UUID) -> StreamingHttpResponse:  # noqa: A002
+    """Download an archive as it was uploaded."""
+    found = visible_or_404(Orchestration.objects.all(), user_of(request), pk=id)
+    return stream_file(request, lambda: found.archive.open("rb"), file_name=found.file_name)
