@@ -19,8 +19,8 @@ from wallaroo_ui.workspaces.access import people_known_to, require_platform_admi
 router = Router(tags=["users"])
 
 
-@router.get("/users", response={200: list[UserOut], **ERRORS}, operation_id="find_users")
-def find(request: HttpRequest, email: str = "") -> Any:
+@router.get("/users", response={200: list[UserOut], **ERRORS})
+def find_users(request: HttpRequest, email: str = "") -> Any:
     """Find people by their whole e-mail address, as one does to add them to a workspace.
 
     Whoever knows an address learns the account's id by it. Without one, the people whom the
@@ -33,8 +33,8 @@ def find(request: HttpRequest, email: str = "") -> Any:
     return [user_out(user) for user in found.order_by("date_joined")]
 
 
-@router.get("/users/{uuid:pk}", response={200: UserOut, **ERRORS_WITH_404}, operation_id="get_user")
-def get(request: HttpRequest, pk: UUID) -> Any:
+@router.get("/users/{uuid:pk}", response={200: UserOut, **ERRORS_WITH_404})
+def get_user(request: HttpRequest, pk: UUID) -> Any:
     """Look at a person: one who shares a workspace with the caller; an admin sees all."""
     return user_out(_known(request, pk))
 
@@ -45,13 +45,8 @@ class UserChange(Schema):
     enabled: StrictBool
 
 
-@router.put(
-    "/users/{uuid:pk}",
-    response={204: None, **ERRORS_WITH_404},
-    auth=MANAGE,
-    operation_id="change_user",
-)
-def change(request: HttpRequest, pk: UUID, wanted: UserChange) -> Status[None]:
+@router.put("/users/{uuid:pk}", response={204: None, **ERRORS_WITH_404}, auth=MANAGE)
+def change_user(request: HttpRequest, pk: UUID, wanted: UserChange) -> Status[None]:
     """Let a person log in, or no longer."""
     user = _known(request, pk)
     require_platform_admin(user_of(request))

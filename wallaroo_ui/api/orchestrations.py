@@ -58,12 +58,9 @@ class Metadata(Schema):
 
 
 @router.post(
-    "/orchestration/upload",
-    response={202: Uploaded, **ERRORS_WITH_404, 413: Error},
-    auth=RUN,
-    operation_id="upload_orchestration",
+    "/orchestration/upload", response={202: Uploaded, **ERRORS_WITH_404, 413: Error}, auth=RUN
 )
-def upload(
+def upload_orchestration(
     request: HttpRequest,
     file: File[UploadedFile],
     metadata: Form[str | None] = None,
@@ -119,12 +116,8 @@ class ListAllRequest(Schema):
     time_range: Between | None = None
 
 
-@router.post(
-    "/orchestration/list_all",
-    response={200: Orchestrations, **ERRORS_WITH_404},
-    operation_id="list_all_orchestrations",
-)
-def list_all(request: HttpRequest, wanted: ListAllRequest) -> Any:
+@router.post("/orchestration/list_all", response={200: Orchestrations, **ERRORS_WITH_404})
+def list_all_orchestrations(request: HttpRequest, wanted: ListAllRequest) -> Any:
     """List orchestrations with their tasks, the newest first."""
     user = user_of(request)
     shown = Orchestration.objects.visible_to(user)
@@ -166,24 +159,16 @@ class ListRequest(Schema):
     workspace_id: Id
 
 
-@router.post(
-    "/orchestration/list",
-    response={200: list[OrchestrationOut], **ERRORS_WITH_404},
-    operation_id="list_orchestrations",
-)
-def list_of_workspace(request: HttpRequest, wanted: ListRequest) -> Any:
+@router.post("/orchestration/list", response={200: list[OrchestrationOut], **ERRORS_WITH_404})
+def list_orchestrations(request: HttpRequest, wanted: ListRequest) -> Any:
     """List the orchestrations of one workspace, the newest first."""
     workspace = visible_or_404(Workspace.objects.all(), user_of(request), pk=wanted.workspace_id)
     rows = Orchestration.objects.filter(workspace=workspace).newest_first()
     return [OrchestrationOut.of(row) for row in rows]
 
 
-@router.post(
-    "/orchestration/get_by_id",
-    response={200: OrchestrationOut, **ERRORS_WITH_404},
-    operation_id="get_orchestration",
-)
-def get_by_id(request: HttpRequest, wanted: ById) -> Any:
+@router.post("/orchestration/get_by_id", response={200: OrchestrationOut, **ERRORS_WITH_404})
+def get_orchestration(request: HttpRequest, wanted: ById) -> Any:
     """Look at one orchestration."""
     found = visible_or_404(Orchestration.objects.all(), user_of(request), pk=wanted.id)
     return OrchestrationOut.of(found)
@@ -204,7 +189,6 @@ class TokenInQuery(APIKeyQuery):
     "/orchestration/download",
     response={200: bytes, **ERRORS_WITH_404},
     auth=[READ, TokenInQuery()],
-    operation_id="download_orchestration",
     openapi_extra={
         "responses": {
             200: {
@@ -214,7 +198,7 @@ class TokenInQuery(APIKeyQuery):
         }
     },
 )
-def download(request: HttpRequest, id: UUID) -> StreamingHttpResponse:  # noqa: A002
+def download_orchestration(request: HttpRequest, id: UUID) -> StreamingHttpResponse:  # noqa: A002
     """Download an archive as it was uploaded."""
     found = visible_or_404(Orchestration.objects.all(), user_of(request), pk=id)
     return stream_file(request, lambda: found.archive.open("rb"), file_name=found.file_name)

@@ -6,6 +6,7 @@ by the same functions.
 
 from django.http import HttpRequest
 from ninja import NinjaAPI, Swagger
+from ninja.operation import Operation
 
 from wallaroo_ui.api import keycloak, orchestrations, tasks, users, workspaces
 from wallaroo_ui.api.bodies import StrictJsonParser
@@ -20,7 +21,16 @@ you may not see answers 404 as if it did not exist.
 
 V1 = "/v1/api"
 
-api = NinjaAPI(
+
+class Api(NinjaAPI):
+    """Calls each operation by the name of its function, which also names its URL."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """Return the function's name."""
+        return operation.view_func.__name__
+
+
+api = Api(
     title="Wallaroo UI",
     version="1",
     description=DESCRIPTION,
@@ -34,7 +44,7 @@ api = NinjaAPI(
 add_error_handlers(api)
 
 
-@api.get(f"{V1}/config", auth=None, response=dict[str, str], operation_id="config", tags=["server"])
+@api.get(f"{V1}/config", auth=None, response=dict[str, str], tags=["server"])
 def config(request: HttpRequest) -> dict[str, str]:
     """Tell a client, before it has any token, what it must know."""
     return {"default_arch": "x86"}

@@ -10,10 +10,8 @@ from wallaroo_ui.accounts.models import Scope, User
 from wallaroo_ui.api.bearer import Caller, caller_with
 
 
-class Needs(HttpBearer):
+class Bearer(HttpBearer):
     """Lets pass who sends a good token of at least one scope."""
-
-    openapi_name = "bearer"
 
     def __init__(self, scope: Scope) -> None:
         super().__init__()
@@ -30,9 +28,9 @@ class Needs(HttpBearer):
         return caller
 
 
-READ = Needs(Scope.READ)
-RUN = Needs(Scope.RUN)
-MANAGE = Needs(Scope.MANAGE)
+READ = Bearer(Scope.READ)
+RUN = Bearer(Scope.RUN)
+MANAGE = Bearer(Scope.MANAGE)
 
 
 class ApiRequest(HttpRequest):

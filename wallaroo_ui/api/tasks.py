@@ -71,14 +71,14 @@ class ScheduledRequest(OnceRequest):
 CREATED = {201: TaskOut, **ERRORS_WITH_404}
 
 
-@router.post("/task/run_once", response=CREATED, auth=RUN, operation_id="run_once")
+@router.post("/task/run_once", response=CREATED, auth=RUN)
 def run_once(request: HttpRequest, wanted: OnceRequest) -> Status[TaskOut]:
     """Make a task that runs once, now."""
     timeout = wanted.timeout or settings.RUN_TIMEOUT_SECONDS
     return _create(request, wanted, kind=Kind.ONCE, timeout=timeout)
 
 
-@router.post("/task/run_scheduled", response=CREATED, auth=RUN, operation_id="run_scheduled")
+@router.post("/task/run_scheduled", response=CREATED, auth=RUN)
 def run_scheduled(request: HttpRequest, wanted: ScheduledRequest) -> Status[TaskOut]:
     """Make a task that runs at each tick of its schedule, in the workspace's time zone."""
     timeout = wanted.timeout or settings.RUN_TIMEOUT_SECONDS
@@ -87,7 +87,7 @@ def run_scheduled(request: HttpRequest, wanted: ScheduledRequest) -> Status[Task
     )
 
 
-@router.post("/task/run_continuously", response=CREATED, auth=RUN, operation_id="run_continuously")
+@router.post("/task/run_continuously", response=CREATED, auth=RUN)
 def run_continuously(request: HttpRequest, wanted: ContinuousRequest) -> Status[TaskOut]:
     """Make a task whose next run begins when the one before has ended, until it is killed."""
     return _create(request, wanted, kind=Kind.CONTINUOUS, timeout=None)
@@ -152,9 +152,7 @@ class ListTasksRequest(Schema):
     run_limit: Annotated[StrictInt, Field(ge=0, le=MOST_LAST_RUNS_IN_LISTS)] | None = None
 
 
-@router.post(
-    "/task/list", response={200: list[TaskOut], **ERRORS_WITH_404}, operation_id="list_tasks"
-)
+@router.post("/task/list", response={200: list[TaskOut], **ERRORS_WITH_404})
 def list_tasks(request: HttpRequest, wanted: ListTasksRequest) -> Any:
     """List tasks, the newest first."""
     user = user_of(request)
@@ -181,7 +179,7 @@ class GetTaskRequest(ById):
     run_limit: Annotated[StrictInt, Field(ge=0, le=MOST_LAST_RUNS)] | None = None
 
 
-@router.post("/task/get_by_id", response={200: TaskOut, **ERRORS_WITH_404}, operation_id="get_task")
+@router.post("/task/get_by_id", response={200: TaskOut, **ERRORS_WITH_404})
 def get_task(request: HttpRequest, wanted: GetTaskRequest) -> Any:
     """Look at one task."""
     task = _visible(request, wanted.id)
@@ -200,21 +198,15 @@ class ShaRequest(Schema):
     sha: str
 
 
-@router.post(
-    "/task/get_tasks_by_orch_sha",
-    response={200: TaskIds, **ERRORS},
-    operation_id="get_tasks_by_orch_sha",
-)
+@router.post("/task/get_tasks_by_orch_sha", response={200: TaskIds, **ERRORS})
 def get_tasks_by_orch_sha(request: HttpRequest, wanted: ShaRequest) -> Any:
     """List the ids of the tasks of an archive, however often it was uploaded."""
     tasks = Task.objects.visible_to(user_of(request)).filter(orchestration__sha=wanted.sha)
     return {"ids": list(tasks.newest_first().values_list("pk", flat=True))}
 
 
-@router.post(
-    "/task/kill", response={202: TaskOut, **ERRORS_WITH_404}, auth=RUN, operation_id="kill_task"
-)
-def kill(request: HttpRequest, wanted: ById) -> Status[TaskOut]:
+@router.post("/task/kill", response={202: TaskOut, **ERRORS_WITH_404}, auth=RUN)
+def kill_task(request: HttpRequest, wanted: ById) -> Status[TaskOut]:
     """Stop a task for good. Its runs end, and its logs are deleted; once more is no error."""
     task = _changeable(request, wanted.id)
     services.kill_task(task=task, user=user_of(request), at=timezone.now())
@@ -228,10 +220,8 @@ class PauseRequest(ById):
     pause: StrictBool
 
 
-@router.post(
-    "/task/pause", response={202: TaskOut, **ERRORS_WITH_404}, auth=RUN, operation_id="pause_task"
-)
-def pause(request: HttpRequest, wanted: PauseRequest) -> Status[TaskOut]:
+@router.post("/task/pause", response={202: TaskOut, **ERRORS_WITH_404}, auth=RUN)
+def pause_task(request: HttpRequest, wanted: PauseRequest) -> Status[TaskOut]:
     """Have a task make no more runs until it is resumed, or resume it."""
     task = _changeable(request, wanted.id)
     if task.is_ended:
@@ -258,11 +248,7 @@ class ListRunsRequest(Schema):
     time_range: Between | None = None
 
 
-@router.post(
-    "/task/list_task_runs",
-    response={200: list[TaskRunOut], **ERRORS_WITH_404},
-    operation_id="list_task_runs",
-)
+@router.post("/task/list_task_runs", response={200: list[TaskRunOut], **ERRORS_WITH_404})
 def list_task_runs(request: HttpRequest, wanted: ListRunsRequest) -> Any:
     """List the runs of a task, the one that changed last first."""
     runs = TaskRun.objects.filter(
@@ -283,10 +269,8 @@ class RunDetailsRequest(Schema):
     pod_id: UUID
 
 
-@router.post(
-    "/task/get_run_details", response={200: RunOut, **ERRORS_WITH_404}, operation_id="get_run"
-)
-def get_run_details(request: HttpRequest, wanted: RunDetailsRequest) -> Any:
+@router.post("/task/get_run_details", response={200: RunOut, **ERRORS_WITH_404})
+def get_run(request: HttpRequest, wanted: RunDetailsRequest) -> Any:
     """Look at one run."""
     return RunOut.of(
         visible_or_404(TaskRun.objects.all(), user_of(request), pk=wanted.pod_id, task=wanted.task)
@@ -299,9 +283,7 @@ class LogsRequest(ById):
     lines: Annotated[StrictInt, Field(ge=1)] | None = None
 
 
-@router.post(
-    "/task/get_logs_for_run", response={200: Logs, **ERRORS_WITH_404}, operation_id="get_logs"
-)
+@router.post("/task/get_logs_for_run", response={200: Logs, **ERRORS_WITH_404})
 def get_logs_for_run(request: HttpRequest, wanted: LogsRequest) -> Any:
     """Read the end of a run's log, the oldest line first. At most its last 8 MB."""
     run: TaskRun = visible_or_404(TaskRun.objects.all(), user_of(request), pk=wanted.id)

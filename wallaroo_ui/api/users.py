@@ -29,8 +29,8 @@ class Users(Schema):
     users: dict[str, UserOut]
 
 
-@router.post("/users/query", response={200: Users, **ERRORS}, operation_id="query_users")
-def query(request: HttpRequest, wanted: QueryRequest) -> Any:
+@router.post("/users/query", response={200: Users, **ERRORS})
+def query_users(request: HttpRequest, wanted: QueryRequest) -> Any:
     """Look up people: those who share a workspace with the caller; an admin sees all."""
     known = people_known_to(user_of(request))
     if wanted.user_ids:
@@ -45,10 +45,8 @@ class InviteRequest(Schema):
     password: str | None = None
 
 
-@router.post(
-    "/users/invite", response={200: UserOut, **ERRORS}, auth=MANAGE, operation_id="invite_user"
-)
-def invite(request: HttpRequest, wanted: InviteRequest) -> Any:
+@router.post("/users/invite", response={200: UserOut, **ERRORS}, auth=MANAGE)
+def invite_user(request: HttpRequest, wanted: InviteRequest) -> Any:
     """Make an account."""
     by = user_of(request)
     require_platform_admin(by)
@@ -65,24 +63,14 @@ class PersonRequest(Schema):
     email: str
 
 
-@router.post(
-    "/users/activate",
-    response={200: Empty, **ERRORS_WITH_404},
-    auth=MANAGE,
-    operation_id="activate_user",
-)
-def activate(request: HttpRequest, wanted: PersonRequest) -> Any:
+@router.post("/users/activate", response={200: Empty, **ERRORS_WITH_404}, auth=MANAGE)
+def activate_user(request: HttpRequest, wanted: PersonRequest) -> Any:
     """Let a person log in again."""
     return _set_active(request, wanted.email, active=True)
 
 
-@router.post(
-    "/users/deactivate",
-    response={200: Empty, **ERRORS_WITH_404},
-    auth=MANAGE,
-    operation_id="deactivate_user",
-)
-def deactivate(request: HttpRequest, wanted: PersonRequest) -> Any:
+@router.post("/users/deactivate", response={200: Empty, **ERRORS_WITH_404}, auth=MANAGE)
+def deactivate_user(request: HttpRequest, wanted: PersonRequest) -> Any:
     """Let a person log in no longer; what they made stays."""
     return _set_active(request, wanted.email, active=False)
 

@@ -32,9 +32,7 @@ class ListRequest(Schema):
     user_id: UUID | None = None
 
 
-@router.post(
-    "/workspaces/list", response={200: Workspaces, **ERRORS}, operation_id="list_workspaces"
-)
+@router.post("/workspaces/list", response={200: Workspaces, **ERRORS})
 def list_workspaces(request: HttpRequest, wanted: ListRequest) -> Any:
     """List every workspace that the caller may see."""
     workspaces = Workspace.objects.visible_to(user_of(request))
@@ -55,13 +53,8 @@ class Created(Schema):
     workspace_id: int
 
 
-@router.post(
-    "/workspaces/create",
-    response={200: Created, **ERRORS},
-    auth=MANAGE,
-    operation_id="create_workspace",
-)
-def create(request: HttpRequest, wanted: CreateRequest) -> Any:
+@router.post("/workspaces/create", response={200: Created, **ERRORS}, auth=MANAGE)
+def create_workspace(request: HttpRequest, wanted: CreateRequest) -> Any:
     """Make a workspace; the caller owns it."""
     try:
         workspace = services.open_workspace(name=wanted.workspace_name, owner=user_of(request))
@@ -84,13 +77,8 @@ class AddRequest(Member):
     user_type: Annotated[Role, BeforeValidator(lambda role: str(role).lower())] = Role.COLLABORATOR
 
 
-@router.post(
-    "/workspaces/add_user",
-    response={200: Empty, **ERRORS_WITH_404},
-    auth=MANAGE,
-    operation_id="add_workspace_user",
-)
-def add_user(request: HttpRequest, wanted: AddRequest) -> Any:
+@router.post("/workspaces/add_user", response={200: Empty, **ERRORS_WITH_404}, auth=MANAGE)
+def add_workspace_user(request: HttpRequest, wanted: AddRequest) -> Any:
     """Add a person to a workspace, or give a member another role."""
     workspace = _owned(request, wanted.workspace_id)
     try:
@@ -106,13 +94,8 @@ class Removed(Schema):
     affected_rows: int
 
 
-@router.post(
-    "/workspaces/remove_user",
-    response={200: Removed, **ERRORS_WITH_404},
-    auth=MANAGE,
-    operation_id="remove_workspace_user",
-)
-def remove_user(request: HttpRequest, wanted: Member) -> Any:
+@router.post("/workspaces/remove_user", response={200: Removed, **ERRORS_WITH_404}, auth=MANAGE)
+def remove_workspace_user(request: HttpRequest, wanted: Member) -> Any:
     """Take a person out of a workspace."""
     workspace = _owned(request, wanted.workspace_id)
     try:
@@ -141,12 +124,8 @@ class Members(Schema):
     users: list[MemberOut]
 
 
-@router.post(
-    "/workspaces/list_users",
-    response={200: Members, **ERRORS_WITH_404},
-    operation_id="list_workspace_users",
-)
-def list_users(request: HttpRequest, wanted: MembersRequest) -> Any:
+@router.post("/workspaces/list_users", response={200: Members, **ERRORS_WITH_404})
+def list_workspace_users(request: HttpRequest, wanted: MembersRequest) -> Any:
     """List the members of a workspace."""
     workspace = visible_or_404(Workspace.objects.all(), user_of(request), pk=wanted.workspace_id)
     members = Membership.objects.filter(workspace=workspace).order_by("created_at", "pk")
