@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallaroo_ui.json_text import JSON, JSONRefused, parse_object, write_object
+from wallaroo_ui.json_text import JSON, JSONRefused, parse_object, show_object, write_object
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,17 @@ def test_what_json_writes_is_read_back(
 
 def test_an_object_is_written_no_longer_than_a_person_writes_it() -> None:
     assert write_object({"é": [1, {}]}) == '{"é":[1,{}]}'
+
+
+def test_people_are_shown_an_object_on_lines_of_its_own() -> None:
+    assert show_object({"é": {"b": 1}}) == '{\n  "é": {\n    "b": 1\n  }\n}'
+
+
+def test_showing_an_object_does_not_multiply_it() -> None:
+    deep: object = [[]] * 10_000
+    for _ in range(90):
+        deep = [deep]
+    assert len(show_object({"a": deep})) < 50_000
 
 
 def nested(levels: int) -> dict[str, object]:

@@ -12,6 +12,7 @@ JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | Non
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 100
 MAX_DIGITS = 4_300
+MAX_INDENTED = 20_000
 
 _TOKEN = re.compile(
     r"""
@@ -81,6 +82,12 @@ def write_object(value: Mapping[str, object]) -> str:
         _refuse("", 0, f"more than {MAX_DEPTH} levels are inside one another")
     parse_object(text)
     return text
+
+
+def show_object(value: Mapping[str, object]) -> str:
+    """Write an object for people: indented, unless it is so large that this could multiply it."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, indent=2) if len(text) < MAX_INDENTED else text
 
 
 def _refuse(text: str, position: int, message: str) -> NoReturn:
