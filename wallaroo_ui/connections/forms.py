@@ -48,7 +48,8 @@ class NewConnectionForm(ConnectionForm):
     class Meta(ConnectionForm.Meta):
         fields = ("name", "type")
         help_texts = ConnectionForm.Meta.help_texts | {
-            "name": "Scripts ask for it by this name. It is the only one on this server, and stays."
+            "name": "Scripts ask for it by this name. No other on this server may have it, and it "
+            "cannot be changed later."
         }
 
     def __init__(self, *args: Any, workspaces: QuerySet[Workspace], **kwargs: Any) -> None:

@@ -1,5 +1,6 @@
 """Pages and actions about connections: list, make, look, show the details, edit, link, delete."""
 
+import json
 from uuid import UUID
 
 from django.contrib import messages
@@ -234,6 +235,7 @@ def _detail_page(
             "keys": keys[:KEYS_SHOWN],
             "more_keys": len(keys) - KEYS_SHOWN,
             "details": details,
+            "name_in_python": json.dumps(connection.name, ensure_ascii=False),
             "problem": problem,
             "form": form,
             "workspace_rows": [(each, each in unlinkable) for each in connection.seen_workspaces],
