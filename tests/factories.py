@@ -14,7 +14,8 @@ from django.utils import timezone
 from orchestrations.models import Orchestration
 from tasks import services
 from tasks.models import Kind, Task, TaskRun
-from wallaroo_ui.accounts.models import User
+from wallaroo_ui.accounts import services as accounts
+from wallaroo_ui.accounts.models import ApiToken, RefreshToken, Scope, User, digest
 from wallaroo_ui.connections.models import Connection, WorkspaceConnection
 from wallaroo_ui.executions.models import FINISHED, Node, Status
 from wallaroo_ui.workspaces.models import Membership, Role, Workspace
@@ -27,6 +28,16 @@ def make_user(name: str = "", **fields: Any) -> User:
     name = name or f"user{next(_numbers)}"
     fields = {"email": f"{name}@example.com", "password": "correct horse"} | fields
     return User.objects.create_user(username=name, **fields)
+
+
+def make_api_token(user: User, **fields: Any) -> ApiToken:
+    defaults = {"name": "ci", "scope": Scope.READ, "lifetime": None, "at": timezone.now()}
+    return accounts.create_api_token(user=user, **defaults | fields)[0]
+
+
+def make_login(user: User, *, user_agent: str = "SDK", at: datetime | None = None) -> RefreshToken:
+    text = accounts.log_in_sdk(user=user, user_agent=user_agent, at=at or timezone.now())
+    return RefreshToken.objects.get(hash=digest(text))
 
 
 def make_workspace(owner: User | None = None, **fields: Any) -> Workspace:

@@ -14,8 +14,15 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from orchestrations.models import Orchestration, Packaging
 from tasks.models import TaskRun
-from tests.factories import make_connection, make_node, make_run, make_task
-from wallaroo_ui.accounts.models import User
+from tests.factories import (
+    make_api_token,
+    make_connection,
+    make_login,
+    make_node,
+    make_run,
+    make_task,
+)
+from wallaroo_ui.accounts.models import ApiToken, RefreshToken, User
 from wallaroo_ui.connections.models import Connection
 from wallaroo_ui.executions.models import Node, Status
 from wallaroo_ui.workspaces.models import Workspace
@@ -45,6 +52,8 @@ class World:
     run: TaskRun
     node: Node
     connection: Connection
+    token: ApiToken
+    login: RefreshToken
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,14 @@ def of_node(world: World) -> list[Any]:
     return [world.node.pk]
 
 
+def of_token(world: World) -> list[Any]:
+    return [world.token.pk]
+
+
+def of_login(world: World) -> list[Any]:
+    return [world.login.pk]
+
+
 ROWS = [
     Row("home", (LOGIN, 302, 302, 302, 302, 302)),
     Row("healthz", EVERYBODY),
@@ -99,6 +116,19 @@ ROWS = [
     Row("accounts:password-change", LOGGED_IN),
     Row("accounts:password-change", LOGGED_IN, method="post"),
     Row("accounts:password-changed", LOGGED_IN),
+    Row("accounts:account", LOGGED_IN),
+    Row("accounts:token-create", LOGGED_IN),
+    Row(
+        "accounts:token-create",
+        LOGGED_IN,
+        method="post",
+        data=(("name", "ci"), ("scope", "read"), ("days", "30")),
+    ),
+    # Each is the owner's, and nobody else's: an admin's neither.
+    Row("accounts:token-revoke", (LOGIN, 404, 404, 404, 302, 404), of_token, "post"),
+    Row("accounts:login-end", (LOGIN, 404, 404, 404, 302, 404), of_login, "post"),
+    Row("accounts:device", LOGGED_IN),
+    Row("accounts:device", LOGGED_IN, method="post"),
     Row("workspaces:list", LOGGED_IN),
     Row("connections:list", LOGGED_IN),
     Row("connections:of-workspace", MEMBERS_LOOK, of_workspace),
@@ -162,6 +192,7 @@ ROWS = [
     Row("nodes:drain", (LOGIN, 403, 403, 403, 403, 302), of_node, "post"),
     Row("api:config", EVERYBODY),
     Row("api:token", (400,) * 6, method="post"),  # Nobody's session is a grant.
+    Row("api:device", EVERYBODY, method="post"),
     Row("admin:index", (LOGIN, LOGIN, LOGIN, LOGIN, LOGIN, 200)),
 ]
 
@@ -170,8 +201,16 @@ ROWS = [
 def world(workspace: Workspace, orchestration: Orchestration, owner: User) -> World:
     packaging = Packaging.objects.create(orchestration=orchestration)
     run = make_run(make_task(orchestration, created_by=owner), status=Status.QUEUED)
-    connection = make_connection(workspace)
-    return World(workspace, orchestration, packaging, run, make_node(), connection)
+    return World(
+        workspace=workspace,
+        orchestration=orchestration,
+        packaging=packaging,
+        run=run,
+        node=make_node(),
+        connection=make_connection(workspace),
+        token=make_api_token(owner),
+        login=make_login(owner),
+    )
 
 
 @pytest.mark.parametrize("actor", ACTORS)
@@ -219,7 +258,7 @@ def test_every_form_is_protected_against_other_sites(
     client.force_login(owner)
 
     for row in ROWS:
-        if row.method == "post" and row.name != "api:token":
+        if row.method == "post" and not row.name.startswith("api:"):
             response = client.post(reverse(row.name, args=row.arguments(world)))
             assert response.status_code == 403, row.name
 

@@ -8,6 +8,7 @@ guessed host names. `.env.example` lists every variable.
 import os
 import platform
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -81,12 +82,15 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "csp",
     "django_htmx",
     "django_q",
+    "ninja",
 ]
 
 MIDDLEWARE = [
+    "wallaroo_ui.api.errors.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -97,6 +101,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    # Not the last: next to an asynchronous view it would lose the answer that it is given.
+    "axes.middleware.AxesMiddleware",
     "wallaroo_ui.htmx.LoginRedirectMiddleware",
 ]
 
@@ -161,7 +167,10 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # -- People ----------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["wallaroo_ui.accounts.backends.EmailOrUsernameBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # First: it stops those who guess.
+    "wallaroo_ui.accounts.backends.EmailOrUsernameBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -175,6 +184,19 @@ LOGIN_URL = reverse_lazy("accounts:login")
 LOGIN_REDIRECT_URL = reverse_lazy("home")
 LOGOUT_REDIRECT_URL = reverse_lazy("accounts:login")
 
+# Ten wrong passwords for one person from one address, and that address waits for that person.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "wallaroo_ui.accounts.throttle.who_is_meant"
+AXES_CLIENT_IP_CALLABLE = "wallaroo_ui.accounts.throttle.client_address"
+AXES_LOCKOUT_CALLABLE = "wallaroo_ui.accounts.throttle.too_many_attempts"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# Failures are kept as long as they count; who logged in when is nobody's business.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+
 # -- Safety of the web -----------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = False  # The SDK follows no redirects; the proxy in front decides.
@@ -185,7 +207,8 @@ CSRF_COOKIE_NAME = "wallaroo_csrf"
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-if env_bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env_bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CONTENT_SECURITY_POLICY = {
@@ -281,7 +304,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "logfmt"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO").upper()},
     "loggers": {
-        # One line for each job and each poll is noise beside the runs' own lines.
+        # One line for each job, poll and login is noise beside the runs' own lines.
+        "axes": {"level": "WARNING"},
         "django-q": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
         "uvicorn": {"handlers": [], "propagate": True, "level": "WARNING"},

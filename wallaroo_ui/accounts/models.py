@@ -1,11 +1,15 @@
-"""People who use the server."""
+"""People who use the server, and what proves to its API who they are."""
 
+import hashlib
+import secrets
 import uuid
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
-from django.db import models
+from django.db import models, transaction
+from django.db.models import Q
 from django.db.models.functions import Lower
 
 
@@ -50,6 +54,7 @@ class User(AbstractUser):
     """
 
     confined_to: int | None = None
+    _password: str | None
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail address")
@@ -68,7 +73,148 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.email or self.username
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new password, or the end of the account, ends the SDK's logins."""
+        # Django keeps the text for hooks such as this; not so where it only renews the hash.
+        has_new_password = self._password is not None
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if has_new_password or not self.is_active:
+                self.refresh_tokens.all().delete()
+                self.device_authorizations.all().delete()
+
     @property
     def is_platform_admin(self) -> bool:
         """Tell whether this person sees and manages every workspace."""
         return self.is_active and self.is_superuser and self.confined_to is None
+
+
+def digest(text: str) -> str:
+    """Return what is kept of a secret. It is random and long, so a plain hash will do."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class SecretQuerySet(models.QuerySet[Any]):
+    """Questions about secrets."""
+
+    def valid(self, *, at: datetime) -> Self:
+        """Return those that still prove who calls."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=at), user__is_active=True)
+
+    def newest_first(self) -> Self:
+        """Return them in the order in which people look for them."""
+        return self.order_by("-created_at", "-pk")
+
+
+class Secret(models.Model):
+    """A random text that proves who calls. Only its hash is kept, so nobody can read it here.
+
+    Attributes:
+        PREFIX: what every text of the kind begins with: people and scanners know it by that.
+    """
+
+    PREFIX: ClassVar[str]
+    # Looking often costs nothing; writing down each look would.
+    NOTICED_EVERY = timedelta(minutes=1)
+
+    hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar = SecretQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def new_text(cls) -> str:
+        """Return a text that nobody can guess."""
+        return cls.PREFIX + secrets.token_urlsafe(32)
+
+    def is_use_news(self, *, at: datetime) -> bool:
+        """Tell whether a use at `at` is worth writing down."""
+        return self.last_used_at is None or at - self.last_used_at >= self.NOTICED_EVERY
+
+
+class RefreshToken(Secret):
+    """A login of the SDK: good for new access tokens, again and again.
+
+    It is not replaced when it is used: the notebooks of a person share one.
+    """
+
+    PREFIX = "wallaroo_refresh_"
+    LIFETIME = timedelta(days=30)  # Since it was last used.
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="refresh_tokens")
+    user_agent = models.CharField(max_length=255, blank=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.user_agent or 'an unknown program'}"
+
+
+class ApiToken(Secret):
+    """A token that a person made for a script of theirs, with a part of their rights."""
+
+    PREFIX = "wallaroo_api_"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    scope = models.CharField(max_length=8, choices=Scope)
+    start = models.CharField(max_length=24, help_text="Its first characters, to know it by.")
+    expires_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.start}…)"
+
+    def is_expired(self, *, at: datetime) -> bool:
+        """Tell whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= at
+
+
+class DeviceAuthorization(models.Model):
+    """A program that asks to act for a person, and what the person said.
+
+    The program keeps a secret, the device code; the person compares a short one, the
+    user code.
+    """
+
+    LIFETIME = timedelta(minutes=10)
+    INTERVAL = timedelta(seconds=5)
+    TOLERANCE = timedelta(seconds=1)  # Networks are not punctual.
+
+    class Status(models.TextChoices):
+        """What became of it."""
+
+        WAITING = "waiting", "Waiting"  # Nobody has said anything yet.
+        APPROVED = "approved", "Approved"  # The program may fetch its tokens, once.
+        DENIED = "denied", "Denied"  # The program will be told so.
+        USED = "used", "Used"  # The program has its tokens.
+
+    device_hash = models.CharField(max_length=64, unique=True)
+    user_code = models.CharField(max_length=8, unique=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
+    user = models.ForeignKey(
+        User, models.CASCADE, null=True, blank=True, related_name="device_authorizations"
+    )
+    address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    polled_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.shown_code
+
+    @property
+    def shown_code(self) -> str:
+        """The user code as people read it: in two halves."""
+        return f"{self.user_code[:4]}-{self.user_code[4:]}"
+
+    def is_expired(self, *, at: datetime) -> bool:
+        """Tell whether its time is over."""
+        return self.expires_at <= at
+
+    def is_polled_early(self, *, at: datetime) -> bool:
+        """Tell whether the program asks more often than it was told to."""
+        return self.polled_at is not None and at - self.polled_at < self.INTERVAL - self.TOLERANCE

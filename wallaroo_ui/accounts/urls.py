@@ -1,6 +1,8 @@
 from django.contrib.auth import views as auth_views
 from django.urls import path, reverse_lazy
 
+from wallaroo_ui.accounts import views
+
 app_name = "accounts"
 
 urlpatterns = [
@@ -21,4 +23,10 @@ urlpatterns = [
         ),
         name="password-changed",
     ),
+    path("account/", views.account, name="account"),
+    path("account/tokens/new/", views.token_create, name="token-create"),
+    path("account/tokens/<int:pk>/revoke/", views.token_revoke, name="token-revoke"),
+    path("account/logins/<int:pk>/end/", views.login_end, name="login-end"),
+    # Shown by the SDK: beside its other addresses, and like them without a slash at the end.
+    path("auth/device", views.device, name="device"),
 ]

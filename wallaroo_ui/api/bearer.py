@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from tasks import credentials
-from wallaroo_ui.accounts import tokens
-from wallaroo_ui.accounts.models import Scope, User
+from wallaroo_ui.accounts import services, tokens
+from wallaroo_ui.accounts.models import ApiToken, Scope, User
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,12 @@ def caller_of(request: HttpRequest) -> Caller | None:
 
 
 def caller_with(token: str) -> Caller | None:
-    """Return whose token it is; None where it is not good (any more)."""
+    """Return whose token it is; None where it is not good (any more).
+
+    A token is one that a person made for a script, or a signed access token.
+    """
+    if token.startswith(ApiToken.PREFIX):
+        return _caller_with_api_token(token)
     try:
         claims = tokens.read_token(token, kind="access")
     except tokens.TokenRefused:
@@ -45,3 +51,8 @@ def caller_with(token: str) -> Caller | None:
     if user is None or user.pk != claims.user:
         return None
     return Caller(user=user, scope=Scope.MANAGE, run=claims.run)
+
+
+def _caller_with_api_token(text: str) -> Caller | None:
+    token = services.use_api_token(text=text, at=timezone.now())
+    return Caller(user=token.user, scope=Scope(token.scope)) if token else None

@@ -33,6 +33,11 @@ class Role(models.TextChoices):
         """Tell whether this role may upload, run and stop."""
         return self is not Role.VIEWER
 
+    @property
+    def may_manage_members(self) -> bool:
+        """Tell whether this role may add, change and remove members."""
+        return self is Role.OWNER
+
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
     """Questions about workspaces."""

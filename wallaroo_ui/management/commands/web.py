@@ -35,6 +35,7 @@ class Command(BaseCommand):
             access_log=False,
             log_config=None,
             server_header=False,
-            proxy_headers=False,
+            # Of the proxies that FORWARDED_ALLOW_IPS names, uvicorn's own variable.
+            proxy_headers=settings.BEHIND_PROXY,
             timeout_graceful_shutdown=GOODBYE_SECONDS,
         )

@@ -1,0 +1,105 @@
+"""A person's own page: their API tokens, the SDK's logins, and programs that ask for one."""
+
+import json
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from wallaroo_ui.accounts import devices, services, throttle
+from wallaroo_ui.accounts.forms import ApiTokenForm
+from wallaroo_ui.accounts.models import Scope, User
+from wallaroo_ui.htmx import AuthenticatedRequest
+
+
+@require_safe
+@login_required
+def account(request: AuthenticatedRequest) -> TemplateResponse:
+    """Show who the person is here, and what may act for them."""
+    now = timezone.now()
+    context = {
+        "tokens": request.user.api_tokens.newest_first(),
+        "logins": request.user.refresh_tokens.valid(at=now).order_by("-last_used_at"),
+        "now": now,
+    }
+    return TemplateResponse(request, "accounts/account.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@never_cache
+def token_create(request: AuthenticatedRequest) -> TemplateResponse:
+    """Make an API token. The answer is the one time that its text is shown."""
+    form = ApiTokenForm(request.POST or None)
+    if not form.is_valid():
+        status = 422 if request.method == "POST" else 200
+        return TemplateResponse(
+            request, "accounts/token_create.html", {"form": form}, status=status
+        )
+    token, text = services.create_api_token(
+        user=request.user,
+        name=form.cleaned_data["name"],
+        scope=Scope(form.cleaned_data["scope"]),
+        lifetime=form.lifetime,
+        at=timezone.now(),
+    )
+    context = {"token": token, "text": text} | _how_to_use(request, request.user, text)
+    return TemplateResponse(request, "accounts/token_created.html", context)
+
+
+@require_POST
+@login_required
+def token_revoke(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """End one of the person's API tokens."""
+    token = get_object_or_404(request.user.api_tokens, pk=pk)
+    token.delete()
+    messages.success(request, f"The token {token.name} is revoked.")
+    return redirect("accounts:account")
+
+
+@require_POST
+@login_required
+def login_end(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """End one of the SDK's logins."""
+    get_object_or_404(request.user.refresh_tokens, pk=pk).delete()
+    messages.success(request, "This login of the SDK has ended.")
+    return redirect("accounts:account")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@never_cache
+def device(request: AuthenticatedRequest) -> HttpResponse:
+    """Ask the person whether a program may act for them; by POST, take the answer."""
+    typed = request.POST.get("user_code") or request.GET.get("user_code", "")
+    if not typed:
+        return TemplateResponse(request, "accounts/device_code.html")
+    if not throttle.may_guess_codes(request, request.user):
+        return throttle.too_many_attempts(request)
+    authorization = devices.find(typed)
+    if authorization is None:
+        throttle.count_wrong_code(request, request.user)
+        context = {"typed": typed, "unknown": True}
+        return TemplateResponse(request, "accounts/device_code.html", context, status=404)
+    if request.method == "POST":
+        approve = request.POST.get("decision") == "approve"
+        devices.decide(
+            authorization=authorization, user=request.user, approve=approve, at=timezone.now()
+        )
+        return redirect(f"{reverse('accounts:device')}?user_code={authorization.shown_code}")
+    state = devices.state_for(authorization, request.user, at=timezone.now())
+    context = {"authorization": authorization, "state": state}
+    return TemplateResponse(request, "accounts/device.html", context)
+
+
+def _how_to_use(request: HttpRequest, user: User, text: str) -> dict[str, str]:
+    """Return what to copy to use a token: for the SDK, and for everything else."""
+    base = f"{request.scheme}://{request.get_host()}"
+    credentials = {"token": text, "user_email": user.email, "user_id": str(user.pk)}
+    return {"base": base, "credentials": json.dumps(credentials, indent=2)}
