@@ -190,7 +190,10 @@ ROWS = [
     Row("tasks:run-stop", MEMBERS_CHANGE, of_run, "post"),
     Row("nodes:list", ADMINS_LOOK),
     Row("nodes:drain", (LOGIN, 403, 403, 403, 403, 302), of_node, "post"),
-    Row("api:config", EVERYBODY),
+    Row("api:graphql", (401,) * 6, method="post"),  # It takes tokens; so do those of rest.
+    Row("rest:config", EVERYBODY),
+    Row("rest:openapi-json", EVERYBODY),
+    Row("rest:openapi-view", EVERYBODY),
     Row("api:token", (400,) * 6, method="post"),  # Nobody's session is a grant.
     Row("api:device", EVERYBODY, method="post"),
     Row("admin:index", (LOGIN, LOGIN, LOGIN, LOGIN, LOGIN, 200)),
@@ -278,6 +281,8 @@ def url_names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{entry.name}"
         elif entry.namespace == "admin":
             yield "admin:index"
+        elif entry.namespace == "rest":  # Its operations have a table: tests/api/test_access.py.
+            yield from ("rest:config", "rest:openapi-json", "rest:openapi-view")
         else:
             yield from url_names(
                 entry, f"{prefix}{entry.namespace}:" if entry.namespace else prefix

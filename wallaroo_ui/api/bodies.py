@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
-from ninja.errors import HttpError
 from ninja.parser import Parser
+
+from wallaroo_ui.api.errors import Refused
 
 
 class StrictJsonParser(Parser):
@@ -21,21 +22,21 @@ def read_json_object(body: bytes | str) -> dict[str, Any]:
     """Return a JSON object.
 
     Raises:
-        HttpError: 400, with what is wrong.
+        Refused: with what is wrong.
     """
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
-        raise HttpError(400, "The body is not UTF-8.") from error
+        raise Refused("The body is not UTF-8.") from error
     except ValueError as error:
-        raise HttpError(400, f"The body is not JSON: {error}.") from error
+        raise Refused(f"The body is not JSON: {error}.") from error
     except RecursionError as error:
-        raise HttpError(400, "The body is nested too deeply.") from error
+        raise Refused("The body is nested too deeply.") from error
     if not isinstance(value, dict):
-        raise HttpError(400, "The body has to be a JSON object: {...}.")
+        raise Refused("The body has to be a JSON object: {...}.")
     for text in _texts(value):
         if "\0" in text or not _is_encodable(text):
-            raise HttpError(400, "The body holds a character that cannot be kept, such as NUL.")
+            raise Refused("The body holds a character that cannot be kept, such as NUL.")
     return value
 
 

@@ -78,7 +78,9 @@ def add_error_handlers(api: NinjaAPI) -> None:
 
     @api.exception_handler(HttpError)
     def refused(request: HttpRequest, error: HttpError) -> HttpResponse:
-        return refusal(error.status_code, str(error))
+        # What the parser of bodies says stands behind a sentence of the framework's.
+        words = error.__cause__ if isinstance(error.__cause__, Refused) else error
+        return refusal(error.status_code, str(words))
 
     @api.exception_handler(Refused)
     def not_done(request: HttpRequest, error: Refused) -> HttpResponse:

@@ -34,13 +34,12 @@ from graphql import (
     specified_rules,
     validate,
 )
-from ninja.errors import HttpError
 
 from orchestrations.models import Orchestration
 from wallaroo_ui.accounts.models import Scope, User
 from wallaroo_ui.api.bearer import Caller, caller_of
 from wallaroo_ui.api.bodies import read_json_object
-from wallaroo_ui.api.errors import WORDS, refusal
+from wallaroo_ui.api.errors import WORDS, Refused, refusal
 from wallaroo_ui.api.schemas import OrchestrationOut
 from wallaroo_ui.workspaces import services
 from wallaroo_ui.workspaces.access import require_owner, visible_or_404
@@ -156,8 +155,8 @@ def graphql(request: HttpRequest) -> JsonResponse:
         return refusal(401)
     try:
         body = read_json_object(request.body)
-    except HttpError as error:
-        return refusal(error.status_code, str(error))
+    except Refused as error:
+        return refusal(error.status, str(error))
     query, variables = body.get("query"), body.get("variables") or {}
     if not isinstance(query, str) or not isinstance(variables, dict):
         return refusal(400, "The body has to hold a query as text, and variables as an object.")
@@ -179,7 +178,7 @@ def _schema() -> GraphQLSchema:
     for name, read in (("bigint", _bigint), ("uuid", _uuid)):
         scalar = schema.type_map[name]
         if isinstance(scalar, GraphQLScalarType):
-            scalar.parse_value = read  # type: ignore[method-assign]
+            scalar.coerce_input_value = read
     return schema
 
 

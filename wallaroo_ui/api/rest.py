@@ -5,6 +5,7 @@ by the same functions.
 """
 
 from django.http import HttpRequest
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI, Swagger
 from ninja.operation import Operation
 
@@ -37,6 +38,7 @@ api = Api(
     urls_namespace="rest",
     docs_url=f"{V1}/docs",
     openapi_url=f"{V1}/openapi.json",
+    docs_decorator=require_safe,
     docs=Swagger(settings={"persistAuthorization": True}),
     auth=READ,
     parser=StrictJsonParser(),

@@ -80,7 +80,9 @@ class AddRequest(Member):
 @router.post("/workspaces/add_user", response={200: Empty, **ERRORS_WITH_404}, auth=MANAGE)
 def add_workspace_user(request: HttpRequest, wanted: AddRequest) -> Any:
     """Add a person to a workspace, or give a member another role."""
-    workspace = _owned(request, wanted.workspace_id)
+    user = user_of(request)
+    workspace = visible_or_404(Workspace.objects.all(), user, pk=wanted.workspace_id)
+    require_owner(workspace, user)
     try:
         services.set_member(workspace=workspace, user=_person(wanted), role=wanted.user_type)
     except WorkspaceRefused as refusal:
@@ -96,10 +98,14 @@ class Removed(Schema):
 
 @router.post("/workspaces/remove_user", response={200: Removed, **ERRORS_WITH_404}, auth=MANAGE)
 def remove_workspace_user(request: HttpRequest, wanted: Member) -> Any:
-    """Take a person out of a workspace."""
-    workspace = _owned(request, wanted.workspace_id)
+    """Take a person out of a workspace; everybody may leave."""
+    user = user_of(request)
+    workspace = visible_or_404(Workspace.objects.all(), user, pk=wanted.workspace_id)
+    member = _person(wanted)
+    if member != user:
+        require_owner(workspace, user)
     try:
-        removed = services.remove_member(workspace=workspace, user=_person(wanted))
+        removed = services.remove_member(workspace=workspace, user=member)
     except WorkspaceRefused as refusal:
         raise Refused(str(refusal)) from refusal
     return {"affected_rows": int(removed)}
@@ -130,13 +136,6 @@ def list_workspace_users(request: HttpRequest, wanted: MembersRequest) -> Any:
     workspace = visible_or_404(Workspace.objects.all(), user_of(request), pk=wanted.workspace_id)
     members = Membership.objects.filter(workspace=workspace).order_by("created_at", "pk")
     return {"users": [{"user_id": str(each.user_id), "user_type": each.role} for each in members]}
-
-
-def _owned(request: HttpRequest, pk: int) -> Workspace:
-    user = user_of(request)
-    workspace = visible_or_404(Workspace.objects.all(), user, pk=pk)
-    require_owner(workspace, user)
-    return workspace
 
 
 def _person(wanted: Member) -> User:
