@@ -10,7 +10,14 @@ from django.urls import reverse
 
 from orchestrations.models import Packaging
 from tasks.models import SkippedTicks, Task
-from tests.factories import NOON, make_node, make_orchestration, make_run, make_task
+from tests.factories import (
+    NOON,
+    make_connection,
+    make_node,
+    make_orchestration,
+    make_run,
+    make_task,
+)
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Node, Status
 
@@ -42,6 +49,7 @@ def one_of_each(db: None) -> None:
         noticed_at=NOON,
     )
     Packaging.objects.create(orchestration=orchestration)
+    make_connection(orchestration.workspace)
 
 
 def test_only_what_works_is_in_the_admin() -> None:
@@ -51,6 +59,7 @@ def test_only_what_works_is_in_the_admin() -> None:
 
 def test_every_model_is_in_the_admin() -> None:
     assert {model._meta.model_name for model in OURS} == HISTORY | {
+        "connection",
         "user",
         "workspace",
         "membership",

@@ -22,6 +22,7 @@ urlpatterns = [
     path("", workspaces.home, name="home"),
     path("", include("wallaroo_ui.accounts.urls")),
     path("workspaces/", include("wallaroo_ui.workspaces.urls")),
+    path("", include("wallaroo_ui.connections.urls")),
     path("", include("orchestrations.urls")),
     path("", include("tasks.urls")),
     path("nodes/", include("tasks.node_urls")),

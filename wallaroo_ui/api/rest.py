@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI, Swagger
 from ninja.operation import Operation
 
-from wallaroo_ui.api import keycloak, orchestrations, tasks, users, workspaces
+from wallaroo_ui.api import connections, keycloak, orchestrations, tasks, users, workspaces
 from wallaroo_ui.api.bodies import StrictJsonParser
 from wallaroo_ui.api.errors import add_error_handlers
 from wallaroo_ui.api.scopes import READ
@@ -52,6 +52,6 @@ def config(request: HttpRequest) -> dict[str, str]:
     return {"default_arch": "x86"}
 
 
-for module in (workspaces, users, orchestrations, tasks):
+for module in (workspaces, users, connections, orchestrations, tasks):
     api.add_router(V1, module.router)
 api.add_router("/auth/admin/realms/master", keycloak.router)

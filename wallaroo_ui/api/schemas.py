@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, StringCon
 
 from orchestrations.models import Orchestration
 from tasks.models import Kind, Task, TaskRun
+from wallaroo_ui.connections.models import Connection
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -314,6 +315,37 @@ class Orchestrations(Schema):
     """A list of orchestrations, the newest first."""
 
     orchestrations: list[OrchestrationWithTasks]
+
+
+# -- Connections -----------------------------------------------------------------------
+
+
+class ConnectionOut(Schema):
+    """A connection. Details are null where the token may not read them."""
+
+    id: UUID
+    name: str
+    type: str
+    details: dict[str, Any] | None
+    workspace_names: list[str]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, connection: Connection, *, details: dict[str, Any] | None) -> Self:
+        """Put a connection in these words.
+
+        Args:
+            connection: fetched with the workspaces that the caller may see.
+            details: as far as the caller may read them.
+        """
+        return cls(
+            id=connection.pk,
+            name=connection.name,
+            type=connection.type,
+            details=details,
+            workspace_names=[workspace.name for workspace in connection.seen_workspaces],
+            created_at=connection.created_at,
+        )
 
 
 class ById(Schema):

@@ -12,7 +12,6 @@ from pydantic import Field, StrictBool
 
 from orchestrations.models import Orchestration
 from tasks import services
-from tasks.arguments import ArgumentsRefused, parse_arguments
 from tasks.models import MAX_TIMEOUT_SECONDS, Kind, Task, TaskRun
 from tasks.schedules import Schedule, ScheduleRefused
 from tasks.services import NotRunnable, TaskSettings
@@ -35,6 +34,7 @@ from wallaroo_ui.api.schemas import (
 )
 from wallaroo_ui.api.scopes import RUN, user_of
 from wallaroo_ui.executions import logstore
+from wallaroo_ui.json_text import JSONRefused, parse_object
 from wallaroo_ui.workspaces.access import require_change, visible_or_404
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -113,7 +113,7 @@ def _create(
     arguments_json = json.dumps(wanted.arguments, ensure_ascii=False)
     schedule = None
     try:
-        parse_arguments(arguments_json)
+        parse_object(arguments_json)
         if schedule_text is not None:
             zone = orchestration.workspace.time_zone
             schedule = Schedule.parse(schedule_text, zone, at=at)
@@ -129,7 +129,7 @@ def _create(
             user=user,
             at=at,
         )
-    except ArgumentsRefused as refusal:
+    except JSONRefused as refusal:
         raise Refused(f"json: {refusal.message}") from refusal
     except ScheduleRefused as refusal:
         raise Refused(f"schedule: {refusal}") from refusal
