@@ -90,7 +90,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
         however many runs a task has, and as many queries however many tasks there are.
 
         Args:
-            limit: how many runs a task at the most, the newest first in `Task.newest_runs`.
+            limit: how many runs a task at the most, the newest first in `Task.newest_runs`,
+                each with its status and times.
         """
         begun = TaskRun.objects.filter(task=OuterRef("pk")).exclude(status=Status.QUEUED)
         newest = begun.newest_first().values("pk")
@@ -101,9 +102,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
             )
         )
         keys = [key for task in tasks for name in ranks if (key := getattr(task, name))]
+        shown = TaskRun.objects.only("status", "queued_at", "updated_at")
         runs: dict[uuid.UUID, TaskRun] = {}
         for start in range(0, len(keys), KEYS_A_QUERY):
-            runs |= TaskRun.objects.in_bulk(keys[start : start + KEYS_A_QUERY])
+            runs |= shown.in_bulk(keys[start : start + KEYS_A_QUERY])
         for task in tasks:
             of_task = (runs.get(getattr(task, name)) for name in ranks)
             task.newest_runs = [run for run in of_task if run is not None]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from ninja import Schema
 
@@ -26,7 +27,9 @@ HERE = Path(__file__).parent
 
 @pytest.mark.engine
 @pytest.mark.parametrize("scope", [Scope.READ, Scope.MANAGE])
-def test_schemathesis_finds_nothing_undocumented(processes: Processes, scope: Scope) -> None:
+def test_schemathesis_finds_nothing_undocumented(
+    processes: Processes, tmp_path: Path, scope: Scope
+) -> None:
     admin = make_person("root", is_superuser=True)
     workspace = make_workspace(admin)
     add_member(workspace, make_person(), Role.VIEWER)
@@ -60,8 +63,13 @@ def test_schemathesis_finds_nothing_undocumented(processes: Processes, scope: Sc
             "--warnings=off",
             "--no-color",
         ],
+        cwd=tmp_path,  # It keeps what it found there.
         env=os.environ
-        | {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "KNOWN_IDS": json.dumps(known)},
+        | {
+            "PYTHONPATH": str(settings.BASE_DIR),
+            "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks",
+            "KNOWN_IDS": json.dumps(known),
+        },
         capture_output=True,
         text=True,
         check=False,

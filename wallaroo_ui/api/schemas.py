@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StrictInt, StringConstraints
 
 from orchestrations.models import Orchestration
 from tasks.models import Kind, Task, TaskRun
@@ -36,7 +36,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_text)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
 
 
-class Error(Schema):
+class Error(BaseModel):
     """Why something was refused."""
 
     msg: str
@@ -48,14 +48,16 @@ ERRORS: dict[int, type[Error]] = {400: Error, 401: Error, 403: Error}
 ERRORS_WITH_404 = ERRORS | {404: Error}
 
 
-class Empty(Schema):
+class Empty(BaseModel):
     """Nothing to say."""
 
+
+# Answers are plain models of pydantic: the framework's own would be checked, and built, twice.
 
 # -- Workspaces and users --------------------------------------------------------------
 
 
-class WorkspaceOut(Schema):
+class WorkspaceOut(BaseModel):
     """A workspace, as lists show it."""
 
     id: int
@@ -77,13 +79,13 @@ class WorkspaceOut(Schema):
         )
 
 
-class Workspaces(Schema):
+class Workspaces(BaseModel):
     """Every workspace that the caller may see."""
 
     workspaces: list[WorkspaceOut]
 
 
-class UserOut(Schema):
+class UserOut(BaseModel):
     """A person, in the shape that Keycloak gives them."""
 
     id: str
@@ -126,7 +128,7 @@ def statuses_of(wanted: RunStatus) -> list[Status]:
     return [ours for ours, theirs in RUN_STATUSES.items() if theirs is wanted]
 
 
-class RunOut(Schema):
+class RunOut(BaseModel):
     """A task run, as a task shows it."""
 
     run_id: UUID
@@ -152,7 +154,7 @@ class TaskRunOut(RunOut):
     task: UUID
 
 
-class Logs(Schema):
+class Logs(BaseModel):
     """Lines as a container runtime writes them: `TIME STREAM F|P TEXT`, oldest first."""
 
     logs: list[str]
@@ -212,7 +214,7 @@ def status_of(task: Task, *, has_begun: bool) -> TaskStatus:
     return TaskStatus.STARTED
 
 
-class TaskOut(Schema):
+class TaskOut(BaseModel):
     """A task with its newest runs, the newest last: the SDK takes that one as current."""
 
     id: UUID
@@ -267,7 +269,7 @@ class OrchestrationStatus(StrEnum):
     ERROR = "error"
 
 
-class OrchestrationOut(Schema):
+class OrchestrationOut(BaseModel):
     """An orchestration."""
 
     id: UUID
@@ -303,7 +305,7 @@ class OrchestrationOut(Schema):
         )
 
 
-class OrchestrationWithTasks(Schema):
+class OrchestrationWithTasks(BaseModel):
     """An orchestration, its workspace and its tasks."""
 
     orchestration: OrchestrationOut
@@ -311,7 +313,7 @@ class OrchestrationWithTasks(Schema):
     workspace: WorkspaceOut
 
 
-class Orchestrations(Schema):
+class Orchestrations(BaseModel):
     """A list of orchestrations, the newest first."""
 
     orchestrations: list[OrchestrationWithTasks]
@@ -320,7 +322,7 @@ class Orchestrations(Schema):
 # -- Connections -----------------------------------------------------------------------
 
 
-class ConnectionOut(Schema):
+class ConnectionOut(BaseModel):
     """A connection. Details are null where the token may not read them."""
 
     id: UUID
