@@ -17,10 +17,11 @@ from django.utils import timezone
 from orchestrations.models import Orchestration
 from tasks.models import TaskRun
 from tests.api.conftest import ApiClient, client_of
-from tests.factories import make_run, make_task, make_zip
+from tests.factories import make_connection, make_run, make_task, make_zip
 from wallaroo_ui.accounts import services
 from wallaroo_ui.accounts.models import Scope, User
 from wallaroo_ui.api.rest import api
+from wallaroo_ui.connections.models import Connection
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -40,6 +41,7 @@ OWNERS = MEMBERS_CHANGE | {"collaborator": 403, "run": 403}
 MANAGERS = {"read": 403, "run": 403}
 ADMINS = dict.fromkeys((*PEOPLE, *SCOPES, *RUNS), 403)
 del ADMINS["admin"]
+MEMBERS_MANAGE = MEMBERS_CHANGE | {"run": 403}
 
 
 @dataclass
@@ -51,6 +53,7 @@ class World:
     run: TaskRun
     owner: User
     stranger: User
+    connection: Connection
 
     @property
     def new_task(self) -> dict[str, Any]:
@@ -61,6 +64,10 @@ class World:
             "name": "nightly",
             "debug": False,
         }
+
+    @property
+    def link(self) -> dict[str, Any]:
+        return {"workspace_id": self.workspace.pk, "connection_id": str(self.connection.pk)}
 
     @property
     def member(self) -> dict[str, Any]:
@@ -89,6 +96,10 @@ def run_id(world: World) -> dict[str, Any]:
 
 def orchestration_id(world: World) -> dict[str, Any]:
     return {"id": str(world.orchestration.pk)}
+
+
+def connection_name(world: World) -> dict[str, Any]:
+    return {"name": world.connection.name}
 
 
 def workspace_id(world: World) -> dict[str, Any]:
@@ -141,6 +152,44 @@ ROWS = [
         ADMINS | MEMBERS_LOOK,
         lambda world: {"enabled": True},
         method="PUT",
+    ),
+    Row(
+        "create_connection",
+        f"{V1}/connections/create",
+        200,
+        MANAGERS,
+        lambda world: {"name": f"c-{uuid4().hex[:8]}", "type": "HTTP", "details": {}},
+    ),
+    Row("get_connection", f"{V1}/connections/get", 200, MEMBERS_LOOK, connection_name),
+    Row(
+        "get_connection_by_id",
+        f"{V1}/connections/get_by_id",
+        200,
+        MEMBERS_LOOK,
+        lambda world: {"id": str(world.connection.pk)},
+    ),
+    Row("list_connections", f"{V1}/connections/list", 200, MEMBERS_LOOK, workspace_id),
+    Row(
+        "add_connection_to_workspace",
+        f"{V1}/connections/add_to_workspace",
+        200,
+        MEMBERS_MANAGE,
+        lambda world: world.link,
+    ),
+    Row(
+        "remove_connection_from_workspace",
+        f"{V1}/connections/remove_from_workspace",
+        204,
+        MEMBERS_MANAGE,
+        lambda world: world.link,
+    ),
+    # Its maker is none of these people.
+    Row(
+        "delete_connection",
+        f"{V1}/connections/delete",
+        204,
+        ADMINS | MEMBERS_LOOK,
+        connection_name,
     ),
     Row("upload_orchestration", f"{V1}/orchestration/upload", 400, {"viewer": 400, "read": 403}),
     Row("list_all_orchestrations", f"{V1}/orchestration/list_all"),
@@ -204,7 +253,8 @@ ROWS = [
 @pytest.fixture
 def world(workspace: Workspace, orchestration: Orchestration, owner: User, stranger: User) -> World:
     run = make_run(make_task(orchestration, created_by=owner), status=Status.SUCCESS)
-    return World(workspace, orchestration, run, owner, stranger)
+    connection = make_connection(workspace)
+    return World(workspace, orchestration, run, owner, stranger, connection)
 
 
 def client_for(actor: str, world: World, request: pytest.FixtureRequest) -> ApiClient:
