@@ -1,6 +1,5 @@
 """Orchestrations over REST: upload, list, look at, download, delete."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,6 +24,7 @@ from wallaroo_ui.api.schemas import (
     ById,
     Error,
     Id,
+    Moment,
     Name,
     OrchestrationOut,
     Orchestrations,
@@ -41,7 +41,7 @@ from wallaroo_ui.workspaces.models import Workspace
 router = Router(tags=["orchestrations"])
 
 LAST_RUNS = 5
-Between = Annotated[list[datetime], Field(min_length=2, max_length=2)]
+Between = Annotated[list[Moment], Field(min_length=2, max_length=2)]
 
 
 class Uploaded(Schema):
@@ -101,7 +101,7 @@ def _metadata(request: HttpRequest, field: str | None) -> Metadata:
         raise Refused("; ".join(problems)) from error
 
 
-class ListAllRequest(Schema):
+class ListAllOrchestrationsRequest(Schema):
     """Which orchestrations; an empty list, or nothing, is no filter.
 
     Attributes:
@@ -117,7 +117,7 @@ class ListAllRequest(Schema):
 
 
 @router.post("/orchestration/list_all", response={200: Orchestrations, **ERRORS_WITH_404})
-def list_all_orchestrations(request: HttpRequest, wanted: ListAllRequest) -> Any:
+def list_all_orchestrations(request: HttpRequest, wanted: ListAllOrchestrationsRequest) -> Any:
     """List orchestrations with their tasks, the newest first."""
     user = user_of(request)
     shown = Orchestration.objects.visible_to(user)
@@ -153,14 +153,14 @@ def list_all_orchestrations(request: HttpRequest, wanted: ListAllRequest) -> Any
     )
 
 
-class ListRequest(Schema):
+class ListOrchestrationsRequest(Schema):
     """Of which workspace."""
 
     workspace_id: Id
 
 
 @router.post("/orchestration/list", response={200: list[OrchestrationOut], **ERRORS_WITH_404})
-def list_orchestrations(request: HttpRequest, wanted: ListRequest) -> Any:
+def list_orchestrations(request: HttpRequest, wanted: ListOrchestrationsRequest) -> Any:
     """List the orchestrations of one workspace, the newest first."""
     workspace = visible_or_404(Workspace.objects.all(), user_of(request), pk=wanted.workspace_id)
     rows = Orchestration.objects.filter(workspace=workspace).newest_first()

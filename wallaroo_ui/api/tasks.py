@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Schema, Status
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool
 
 from orchestrations.models import Orchestration
 from tasks import services
@@ -23,6 +23,7 @@ from wallaroo_ui.api.schemas import (
     RUN_STATUSES,
     ById,
     Id,
+    Int,
     Logs,
     Name,
     RunOut,
@@ -39,7 +40,7 @@ from wallaroo_ui.workspaces.models import Workspace
 
 router = Router(tags=["tasks"])
 
-Timeout = Annotated[StrictInt, Field(ge=1, le=MAX_TIMEOUT_SECONDS)]
+Timeout = Annotated[Int, Field(ge=1, le=MAX_TIMEOUT_SECONDS)]
 # In lists, which look each of them up for each task; one task by itself may show many more.
 MOST_LAST_RUNS_IN_LISTS = 10
 MOST_LAST_RUNS = 1000
@@ -149,7 +150,7 @@ class ListTasksRequest(Schema):
     workspace_id: Id | None = None
     orch_id: UUID | None = None
     orch_sha: str | None = None
-    run_limit: Annotated[StrictInt, Field(ge=0, le=MOST_LAST_RUNS_IN_LISTS)] | None = None
+    run_limit: Annotated[Int, Field(ge=0, le=MOST_LAST_RUNS_IN_LISTS)] | None = None
 
 
 @router.post("/task/list", response={200: list[TaskOut], **ERRORS_WITH_404})
@@ -176,7 +177,7 @@ def list_tasks(request: HttpRequest, wanted: ListTasksRequest) -> Any:
 class GetTaskRequest(ById):
     """Which task, and how many of its newest runs."""
 
-    run_limit: Annotated[StrictInt, Field(ge=0, le=MOST_LAST_RUNS)] | None = None
+    run_limit: Annotated[Int, Field(ge=0, le=MOST_LAST_RUNS)] | None = None
 
 
 @router.post("/task/get_by_id", response={200: TaskOut, **ERRORS_WITH_404})
@@ -243,7 +244,7 @@ class ListRunsRequest(Schema):
     """
 
     task_id: UUID
-    limit: Annotated[StrictInt, Field(ge=1, le=MOST_LAST_RUNS)] | None = None
+    limit: Annotated[Int, Field(ge=1, le=MOST_LAST_RUNS)] | None = None
     status: RunStatus | Annotated[str, Field(pattern="^all$")] | None = None
     time_range: Between | None = None
 
@@ -280,7 +281,7 @@ def get_run(request: HttpRequest, wanted: RunDetailsRequest) -> Any:
 class LogsRequest(ById):
     """Of which run, and how many lines, counted from the end."""
 
-    lines: Annotated[StrictInt, Field(ge=1)] | None = None
+    lines: Annotated[Int, Field(ge=1)] | None = None
 
 
 @router.post("/task/get_logs_for_run", response={200: Logs, **ERRORS_WITH_404})

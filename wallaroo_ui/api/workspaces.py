@@ -26,14 +26,14 @@ from wallaroo_ui.workspaces.services import WorkspaceRefused
 router = Router(tags=["workspaces"])
 
 
-class ListRequest(Schema):
+class ListWorkspacesRequest(Schema):
     """Of whom; those that the caller may see, too."""
 
     user_id: UUID | None = None
 
 
 @router.post("/workspaces/list", response={200: Workspaces, **ERRORS})
-def list_workspaces(request: HttpRequest, wanted: ListRequest) -> Any:
+def list_workspaces(request: HttpRequest, wanted: ListWorkspacesRequest) -> Any:
     """List every workspace that the caller may see."""
     workspaces = Workspace.objects.visible_to(user_of(request))
     if wanted.user_id is not None:
@@ -41,20 +41,20 @@ def list_workspaces(request: HttpRequest, wanted: ListRequest) -> Any:
     return {"workspaces": [WorkspaceOut.of(row) for row in workspaces.order_by("pk")]}
 
 
-class CreateRequest(Schema):
+class CreateWorkspaceRequest(Schema):
     """A name that no other workspace has."""
 
     workspace_name: str
 
 
-class Created(Schema):
+class CreatedWorkspace(Schema):
     """The id of a new workspace."""
 
     workspace_id: int
 
 
-@router.post("/workspaces/create", response={200: Created, **ERRORS}, auth=MANAGE)
-def create_workspace(request: HttpRequest, wanted: CreateRequest) -> Any:
+@router.post("/workspaces/create", response={200: CreatedWorkspace, **ERRORS}, auth=MANAGE)
+def create_workspace(request: HttpRequest, wanted: CreateWorkspaceRequest) -> Any:
     """Make a workspace; the caller owns it."""
     try:
         workspace = services.open_workspace(name=wanted.workspace_name, owner=user_of(request))
@@ -71,14 +71,14 @@ class Member(Schema):
     email: str | None = None
 
 
-class AddRequest(Member):
+class AddMemberRequest(Member):
     """A person and their role; a member gets another one. Upper case will do."""
 
     user_type: Annotated[Role, BeforeValidator(lambda role: str(role).lower())] = Role.COLLABORATOR
 
 
 @router.post("/workspaces/add_user", response={200: Empty, **ERRORS_WITH_404}, auth=MANAGE)
-def add_workspace_user(request: HttpRequest, wanted: AddRequest) -> Any:
+def add_workspace_user(request: HttpRequest, wanted: AddMemberRequest) -> Any:
     """Add a person to a workspace, or give a member another role."""
     user = user_of(request)
     workspace = visible_or_404(Workspace.objects.all(), user, pk=wanted.workspace_id)
@@ -90,13 +90,15 @@ def add_workspace_user(request: HttpRequest, wanted: AddRequest) -> Any:
     return {}
 
 
-class Removed(Schema):
+class RemovedMember(Schema):
     """How many memberships there are less."""
 
     affected_rows: int
 
 
-@router.post("/workspaces/remove_user", response={200: Removed, **ERRORS_WITH_404}, auth=MANAGE)
+@router.post(
+    "/workspaces/remove_user", response={200: RemovedMember, **ERRORS_WITH_404}, auth=MANAGE
+)
 def remove_workspace_user(request: HttpRequest, wanted: Member) -> Any:
     """Take a person out of a workspace; everybody may leave."""
     user = user_of(request)
