@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 router = Router(tags=["connections"])
 
 
-class CreateRequest(Schema):
+class CreateConnectionRequest(Schema):
     """A name that no other connection of the server has, a type in free words, and details."""
 
     name: Name
@@ -38,14 +38,14 @@ class CreateRequest(Schema):
     details: dict[str, Any] | None = None
 
 
-class Created(Schema):
-    """The id of what was just made."""
+class NewId(Schema):
+    """The id of what was just made: a connection, or its link to a workspace."""
 
     id: UUID
 
 
-@router.post("/connections/create", response={200: Created, **ERRORS, 409: Error}, auth=MANAGE)
-def create_connection(request: HttpRequest, wanted: CreateRequest) -> Any:
+@router.post("/connections/create", response={200: NewId, **ERRORS, 409: Error}, auth=MANAGE)
+def create_connection(request: HttpRequest, wanted: CreateConnectionRequest) -> Any:
     """Make a connection; no workspace has it yet."""
     try:
         connection = services.create_connection(
@@ -61,14 +61,14 @@ def create_connection(request: HttpRequest, wanted: CreateRequest) -> Any:
     return {"id": connection.pk}
 
 
-class ByName(Schema):
+class ConnectionByName(Schema):
     """Names one connection."""
 
     name: str
 
 
 @router.post("/connections/get", response={200: ConnectionOut, **ERRORS_WITH_404})
-def get_connection(request: HttpRequest, wanted: ByName) -> Any:
+def get_connection(request: HttpRequest, wanted: ConnectionByName) -> Any:
     """Look at one connection, by its name."""
     return _shown(request, name=wanted.name)
 
@@ -79,7 +79,7 @@ def get_connection_by_id(request: HttpRequest, wanted: ById) -> Any:
     return _shown(request, pk=wanted.id)
 
 
-class ListRequest(Schema):
+class ListConnectionsRequest(Schema):
     """Of which workspace; otherwise all that the caller may see."""
 
     workspace_id: Id | None = None
@@ -92,7 +92,7 @@ class Connections(Schema):
 
 
 @router.post("/connections/list", response={200: Connections, **ERRORS_WITH_404})
-def list_connections(request: HttpRequest, wanted: ListRequest) -> Any:
+def list_connections(request: HttpRequest, wanted: ListConnectionsRequest) -> Any:
     """List connections: those of a workspace, or all that the caller may see."""
     user = user_of(request)
     if wanted.workspace_id is None:
@@ -104,7 +104,7 @@ def list_connections(request: HttpRequest, wanted: ListRequest) -> Any:
 
 
 @router.post("/connections/delete", response={204: None, **ERRORS_WITH_404}, auth=MANAGE)
-def delete_connection(request: HttpRequest, wanted: ByName) -> Status[None]:
+def delete_connection(request: HttpRequest, wanted: ConnectionByName) -> Status[None]:
     """Delete a connection, in every workspace."""
     user = user_of(request)
     connection = visible_or_404(Connection.objects.all(), user, name=wanted.name)
@@ -113,17 +113,15 @@ def delete_connection(request: HttpRequest, wanted: ByName) -> Status[None]:
     return Status(204, None)
 
 
-class Link(Schema):
+class ConnectionLink(Schema):
     """A workspace and a connection."""
 
     workspace_id: Id
     connection_id: UUID
 
 
-@router.post(
-    "/connections/add_to_workspace", response={200: Created, **ERRORS_WITH_404}, auth=MANAGE
-)
-def add_connection_to_workspace(request: HttpRequest, wanted: Link) -> Any:
+@router.post("/connections/add_to_workspace", response={200: NewId, **ERRORS_WITH_404}, auth=MANAGE)
+def add_connection_to_workspace(request: HttpRequest, wanted: ConnectionLink) -> Any:
     """Let a workspace have a connection; if it has it already, that is no error."""
     user = user_of(request)
     connection = visible_or_404(Connection.objects.all(), user, pk=wanted.connection_id)
@@ -140,7 +138,7 @@ def add_connection_to_workspace(request: HttpRequest, wanted: Link) -> Any:
 @router.post(
     "/connections/remove_from_workspace", response={204: None, **ERRORS_WITH_404}, auth=MANAGE
 )
-def remove_connection_from_workspace(request: HttpRequest, wanted: Link) -> Status[None]:
+def remove_connection_from_workspace(request: HttpRequest, wanted: ConnectionLink) -> Status[None]:
     """Take a connection from a workspace; if it has it no more, that is no error."""
     user = user_of(request)
     connection = visible_or_404(Connection.objects.all(), user, pk=wanted.connection_id)
