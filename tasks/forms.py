@@ -13,13 +13,13 @@ from django.conf import settings
 from django.http import QueryDict
 
 from orchestrations.models import Orchestration
-from tasks.arguments import ArgumentsRefused, parse_arguments
 from tasks.coming import Preview
 from tasks.cron import MONTHS, WEEKDAYS
 from tasks.models import LONGEST_RETRY_DELAY, MAX_TIMEOUT_SECONDS, Kind, Missed, Overlap, Task
 from tasks.schedule_picker import Choices, choices_of, lines_for
 from tasks.schedules import MAX_LINE_CHARACTERS, MAX_LINES, Schedule, ScheduleRefused
 from tasks.services import TaskSettings
+from wallaroo_ui.forms import JSONObjectField
 
 KINDS = [
     (Kind.ONCE.value, "Run immediately"),
@@ -212,23 +212,14 @@ def chosen_in(schedule: Schedule) -> dict[str, list[str]]:
     }
 
 
-class ArgumentsField(forms.CharField):
-    """A JSON object and nothing else, kept as it was written."""
+class ArgumentsField(JSONObjectField):
+    """The arguments of a task or of one run."""
 
     def __init__(self) -> None:
         super().__init__(
             label="Json arguments",
-            required=False,
-            strip=False,
-            widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "placeholder": "{}"}),
             help_text="A JSON object; the script reads it with task_args().",
         )
-
-    def clean(self, value: Any) -> str:
-        """Refuse what is not a JSON object, with line and column."""
-        text: str = super().clean(value)
-        _refuse(lambda: parse_arguments(text))
-        return text.strip() or "{}"
 
 
 class TaskForm(ScheduleForm):
@@ -381,8 +372,6 @@ def _refuse(read: Any) -> None:
     """Say as an error of the field why something cannot be read."""
     try:
         read()
-    except ArgumentsRefused as error:
-        raise forms.ValidationError(str(error)) from error
     except ScheduleRefused as error:
         raise forms.ValidationError(error.problems) from error
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
 LONGEST_RETRY_DELAY = timedelta(days=1)
+# SQLite takes no more than some 30,000 values in one statement.
+KEYS_A_QUERY = 10_000
 # A continuous task whose run failed sooner waits before the next one.
 QUICK = timedelta(seconds=10)
 
@@ -60,6 +62,14 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """Return the latest made first."""
         return self.order_by("-created_at", "-pk")
 
+    def ended(self) -> Self:
+        """Return those that were stopped for good, or are being stopped."""
+        return self.filter(state__in=(Task.State.PENDING_KILL, Task.State.KILLED))
+
+    def not_ended(self) -> Self:
+        """Return those that may make runs, paused ones included."""
+        return self.filter(state__in=(Task.State.ACTIVE, Task.State.PAUSED))
+
     def due(self, *, at: datetime) -> Self:
         """Return the active ones with a tick that is not accounted for, the latest tick last."""
         due = self.filter(state=Task.State.ACTIVE, next_run_at__lte=at)
@@ -72,6 +82,32 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.prefetch_related(
             Prefetch("runs", queryset=newest_runs, to_attr="prefetched_last_runs")
         )
+
+    def with_newest_runs(self, *, limit: int) -> "list[Task]":
+        """Fetch tasks, each with the newest runs that have left the queue.
+
+        They are found one by one at the head of each task's index, so that it costs the same
+        however many runs a task has, and as many queries however many tasks there are.
+
+        Args:
+            limit: how many runs a task at the most, the newest first in `Task.newest_runs`.
+        """
+        begun = TaskRun.objects.filter(task=OuterRef("pk")).exclude(status=Status.QUEUED)
+        newest = begun.newest_first().values("pk")
+        ranks = [f"run_{rank}" for rank in range(limit)]
+        tasks = list(
+            self.annotate(
+                **{name: Subquery(newest[rank : rank + 1]) for rank, name in enumerate(ranks)}
+            )
+        )
+        keys = [key for task in tasks for name in ranks if (key := getattr(task, name))]
+        runs: dict[uuid.UUID, TaskRun] = {}
+        for start in range(0, len(keys), KEYS_A_QUERY):
+            runs |= TaskRun.objects.in_bulk(keys[start : start + KEYS_A_QUERY])
+        for task in tasks:
+            of_task = (runs.get(getattr(task, name)) for name in ranks)
+            task.newest_runs = [run for run in of_task if run is not None]
+        return tasks
 
 
 class Task(models.Model):
@@ -97,6 +133,8 @@ class Task(models.Model):
         PAUSED = "paused", "Paused"  # It will, when somebody resumes it.
         PENDING_KILL = "pending_kill", "Stopping"  # Never again; its last runs are ending.
         KILLED = "killed", "Stopped"  # Over: nothing runs, the logs are deleted.
+
+    newest_runs: "list[TaskRun]"  # Where `with_newest_runs` was asked for.
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     orchestration = models.ForeignKey(Orchestration, models.CASCADE, related_name="tasks")

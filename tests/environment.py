@@ -21,6 +21,7 @@ for name in ("ALLOWED_HOSTS", "DEBUG", "PRODUCTION", "HOST", "PORT", "RUN_SLOTS"
 os.environ |= {
     "DATA_DIR": DATA_DIR,
     "SECRET_KEY": "tests-only",
+    "ENCRYPTION_KEYS": "tests-only-tests-only-tests-only",
     "NODE_NAME": "testnode",
     # The SDK's 63 packages are for the acceptance tests; a tiny base does for the rest.
     "BASE_REQUIREMENTS": "six",

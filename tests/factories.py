@@ -16,6 +16,7 @@ from tasks import services
 from tasks.models import Kind, Task, TaskRun
 from wallaroo_ui.accounts import services as accounts
 from wallaroo_ui.accounts.models import ApiToken, RefreshToken, Scope, User, digest
+from wallaroo_ui.connections.models import Connection, WorkspaceConnection
 from wallaroo_ui.executions.models import FINISHED, Node, Status
 from wallaroo_ui.workspaces.models import Membership, Role, Workspace
 
@@ -133,6 +134,19 @@ def make_run(task: Task | None = None, **fields: Any) -> TaskRun:
     if fields.get("status", Status.QUEUED) in FINISHED:
         defaults |= {"started_at": NOON, "ended_at": NOON}
     return TaskRun.objects.create(**defaults | fields)
+
+
+def make_connection(
+    *workspaces: Workspace, details: Mapping[str, object] | None = None, **fields: Any
+) -> Connection:
+    """Make a connection that some workspaces have."""
+    defaults = {"name": f"connection-{next(_numbers)}", "type": "HTTP"}
+    connection = Connection(**defaults | fields)
+    connection.details = {"token": "open sesame"} if details is None else details
+    connection.save()
+    for workspace in workspaces:
+        WorkspaceConnection.objects.create(connection=connection, workspace=workspace)
+    return connection
 
 
 def make_node(**fields: Any) -> Node:

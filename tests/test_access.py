@@ -14,8 +14,16 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from orchestrations.models import Orchestration, Packaging
 from tasks.models import TaskRun
-from tests.factories import make_api_token, make_login, make_node, make_run, make_task
+from tests.factories import (
+    make_api_token,
+    make_connection,
+    make_login,
+    make_node,
+    make_run,
+    make_task,
+)
 from wallaroo_ui.accounts.models import ApiToken, RefreshToken, User
+from wallaroo_ui.connections.models import Connection
 from wallaroo_ui.executions.models import Node, Status
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -29,6 +37,9 @@ MEMBERS_CHANGE_PAGE = (LOGIN, 404, 403, 200, 200, 200)
 MEMBERS_CHANGE = (LOGIN, 404, 403, 302, 302, 302)
 ADMINS_LOOK = (LOGIN, 403, 403, 403, 403, 200)
 LOGGED_IN = (LOGIN, 200, 200, 200, 200, 200)
+# The connection of this world is made by somebody who is not among the actors.
+MAKERS_CHANGE_PAGE = (LOGIN, 404, 403, 403, 403, 200)
+MAKERS_CHANGE = (LOGIN, 404, 403, 403, 403, 302)
 
 
 @dataclass
@@ -40,6 +51,7 @@ class World:
     packaging: Packaging
     run: TaskRun
     node: Node
+    connection: Connection
     token: ApiToken
     login: RefreshToken
 
@@ -73,6 +85,14 @@ def of_task(world: World) -> list[Any]:
 
 def of_run(world: World) -> list[Any]:
     return [world.run.pk]
+
+
+def of_connection(world: World) -> list[Any]:
+    return [world.connection.pk]
+
+
+def of_link(world: World) -> list[Any]:
+    return [world.connection.pk, world.workspace.pk]
 
 
 def of_node(world: World) -> list[Any]:
@@ -110,6 +130,29 @@ ROWS = [
     Row("accounts:device", LOGGED_IN),
     Row("accounts:device", LOGGED_IN, method="post"),
     Row("workspaces:list", LOGGED_IN),
+    Row("connections:list", LOGGED_IN),
+    Row("connections:of-workspace", MEMBERS_LOOK, of_workspace),
+    Row("connections:create", LOGGED_IN),
+    Row(
+        "connections:create",
+        (LOGIN, 302, 302, 302, 302, 302),
+        method="post",
+        data=(("name", "a"), ("type", "HTTP"), ("details", "{}")),
+    ),
+    Row("connections:detail", MEMBERS_LOOK, of_connection),
+    Row("connections:details", MEMBERS_CHANGE_PAGE, of_connection),
+    Row("connections:edit", MAKERS_CHANGE_PAGE, of_connection),
+    Row(
+        "connections:edit",
+        MAKERS_CHANGE,
+        of_connection,
+        "post",
+        (("type", "HTTP"), ("details", "{}")),
+    ),
+    Row("connections:link", (LOGIN, 404, 403, 422, 422, 422), of_connection, "post"),
+    Row("connections:unlink", MEMBERS_CHANGE, of_link, "post"),
+    Row("connections:delete", MAKERS_CHANGE_PAGE, of_connection),
+    Row("connections:delete", MAKERS_CHANGE, of_connection, "post"),
     Row("orchestrations:list", MEMBERS_LOOK, of_workspace),
     Row("orchestrations:upload", MEMBERS_CHANGE_PAGE, of_workspace),
     Row("orchestrations:upload", (LOGIN, 404, 403, 422, 422, 422), of_workspace, "post"),
@@ -147,7 +190,10 @@ ROWS = [
     Row("tasks:run-stop", MEMBERS_CHANGE, of_run, "post"),
     Row("nodes:list", ADMINS_LOOK),
     Row("nodes:drain", (LOGIN, 403, 403, 403, 403, 302), of_node, "post"),
-    Row("api:config", EVERYBODY),
+    Row("api:graphql", (401,) * 6, method="post"),  # It takes tokens; so do those of rest.
+    Row("rest:config", EVERYBODY),
+    Row("rest:openapi-json", EVERYBODY),
+    Row("rest:openapi-view", EVERYBODY),
     Row("api:token", (400,) * 6, method="post"),  # Nobody's session is a grant.
     Row("api:device", EVERYBODY, method="post"),
     Row("admin:index", (LOGIN, LOGIN, LOGIN, LOGIN, LOGIN, 200)),
@@ -158,9 +204,16 @@ ROWS = [
 def world(workspace: Workspace, orchestration: Orchestration, owner: User) -> World:
     packaging = Packaging.objects.create(orchestration=orchestration)
     run = make_run(make_task(orchestration, created_by=owner), status=Status.QUEUED)
-    token = make_api_token(owner)
-    login = make_login(owner)
-    return World(workspace, orchestration, packaging, run, make_node(), token, login)
+    return World(
+        workspace=workspace,
+        orchestration=orchestration,
+        packaging=packaging,
+        run=run,
+        node=make_node(),
+        connection=make_connection(workspace),
+        token=make_api_token(owner),
+        login=make_login(owner),
+    )
 
 
 @pytest.mark.parametrize("actor", ACTORS)
@@ -228,6 +281,8 @@ def url_names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{entry.name}"
         elif entry.namespace == "admin":
             yield "admin:index"
+        elif entry.namespace == "rest":  # Its operations have a table: tests/api/test_access.py.
+            yield from ("rest:config", "rest:openapi-json", "rest:openapi-view")
         else:
             yield from url_names(
                 entry, f"{prefix}{entry.namespace}:" if entry.namespace else prefix

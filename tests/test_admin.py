@@ -13,6 +13,7 @@ from tasks.models import SkippedTicks, Task
 from tests.factories import (
     NOON,
     make_api_token,
+    make_connection,
     make_login,
     make_node,
     make_orchestration,
@@ -54,6 +55,7 @@ def one_of_each(db: None) -> None:
     Packaging.objects.create(orchestration=orchestration)
     make_api_token(make_user())
     make_login(make_user())
+    make_connection(orchestration.workspace)
 
 
 def test_only_what_works_is_in_the_admin() -> None:
@@ -63,6 +65,7 @@ def test_only_what_works_is_in_the_admin() -> None:
 
 def test_every_model_is_in_the_admin() -> None:
     assert {model._meta.model_name for model in OURS} == HISTORY | SECRETS | {
+        "connection",
         "user",
         "workspace",
         "membership",

@@ -24,6 +24,12 @@ def test_truth_values(text: str, value: bool, monkeypatch: pytest.MonkeyPatch) -
         (lambda: env.env_int("X", 1, least=1), "0", "at least 1"),
         (lambda: env.env_choice("X", "a", ("a", "b")), "c", "none of: a, b"),
         (lambda: env.env_secret("X", kept_in=None), "", "must be set in production"),
+        (
+            lambda: env.env_secrets("X", kept_in=None, least_characters=4),
+            "long enough, odd",
+            "at least 4 characters",
+        ),
+        (lambda: env.env_secrets("X", kept_in=None, least_characters=4), ",", "at least 4"),
     ],
 )
 def test_a_bad_value_stops_the_start_and_names_the_variable(
@@ -56,3 +62,22 @@ def test_a_made_secret_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
     assert env.env_secret("X", kept_in=path) == first
     assert len(first) > 40
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_several_secrets_come_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", "newest,older\n oldest,\n")
+    found = env.env_secrets("X", kept_in=None, least_characters=4)
+    assert found == ["newest", "older", "oldest"]
+
+
+def test_a_secret_that_is_too_short_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", "abc")
+    with pytest.raises(ImproperlyConfigured) as error:
+        env.env_secrets("X", kept_in=None, least_characters=4)
+    assert "abc" not in str(error.value)
+
+
+def test_a_made_secret_is_the_only_one(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    found = env.env_secrets("X", kept_in=path, least_characters=32)
+    assert found == [path.read_text()]

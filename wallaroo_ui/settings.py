@@ -25,6 +25,7 @@ from wallaroo_ui.env import (
     env_list,
     env_path,
     env_secret,
+    env_secrets,
     env_str,
 )
 
@@ -47,6 +48,12 @@ DATA_DIR = env_path("DATA_DIR", BASE_DIR / "data")
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = env_secret("SECRET_KEY", kept_in=None if PRODUCTION else DATA_DIR / "secret_key")
+# What is kept encrypted: the first key encrypts, all of them decrypt (`rotate_keys`).
+ENCRYPTION_KEYS = env_secrets(
+    "ENCRYPTION_KEYS",
+    kept_in=None if PRODUCTION else DATA_DIR / "encryption_key",
+    least_characters=32,
+)
 
 # The address at which a running script reaches this server.
 TASK_SERVER_URL = env_str("TASK_SERVER_URL", f"http://127.0.0.1:{PORT}")
@@ -64,6 +71,7 @@ INSTALLED_APPS = [
     "wallaroo_ui",
     "wallaroo_ui.accounts",
     "wallaroo_ui.workspaces",
+    "wallaroo_ui.connections",
     "wallaroo_ui.executions",
     "wallaroo_ui.api",
     "orchestrations",
@@ -78,9 +86,11 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_q",
+    "ninja",
 ]
 
 MIDDLEWARE = [
+    "wallaroo_ui.api.errors.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -6,6 +6,7 @@ from django.urls import include, path
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from wallaroo_ui import health
+from wallaroo_ui.api import rest
 from wallaroo_ui.workspaces import views as workspaces
 
 # Jobs are this server's own affair, their schedules are switched off, and groups give no
@@ -21,10 +22,12 @@ urlpatterns = [
     path("", workspaces.home, name="home"),
     path("", include("wallaroo_ui.accounts.urls")),
     path("workspaces/", include("wallaroo_ui.workspaces.urls")),
+    path("", include("wallaroo_ui.connections.urls")),
     path("", include("orchestrations.urls")),
     path("", include("tasks.urls")),
     path("nodes/", include("tasks.node_urls")),
     path("", include("wallaroo_ui.api.urls")),
+    path("", rest.api.urls),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -131,6 +131,7 @@ def test_what_a_run_is_told_and_what_not(
     assert plan.environment["WALLAROO_URL"] == settings.TASK_SERVER_URL
     assert "SERVER_ONLY" not in plan.environment
     assert "SECRET_KEY" not in plan.environment
+    assert "ENCRYPTION_KEYS" not in plan.environment
     assert json.loads((run.spool.home / "arguments.json").read_text()) == {"a": 1}
 
 

@@ -66,6 +66,26 @@ def test_members_see_their_workspaces_and_admins_all(
     assert not Workspace.objects.visible_to(AnonymousUser()).exists()
 
 
+@pytest.mark.parametrize("name", ["owner", "collaborator", "viewer", "stranger", "admin"])
+def test_those_that_somebody_may_change_are_those_in_which_their_role_says_so(
+    name: str, workspace: Workspace, request: pytest.FixtureRequest
+) -> None:
+    user = request.getfixturevalue(name)
+    changeable = Workspace.objects.changeable_by(user)
+    assert (workspace in changeable) is access.may_change(workspace, user)
+
+
+def test_an_admin_whose_run_calls_changes_one_workspace_only(
+    workspace: Workspace, admin: User
+) -> None:
+    elsewhere = make_workspace()
+    admin.confined_to = workspace.pk
+
+    assert set(Workspace.objects.changeable_by(admin)) == {workspace, admin.default_workspace}
+    assert elsewhere not in Workspace.objects.visible_to(admin)
+    assert not Workspace.objects.changeable_by(AnonymousUser()).exists()
+
+
 def test_strangers_get_404(workspace: Workspace, stranger: User) -> None:
     with pytest.raises(Http404):
         access.visible_or_404(Workspace.objects.all(), stranger, pk=workspace.pk)

@@ -17,6 +17,8 @@ BLOCK_BYTES = 64 * 1024
 # No window is larger, however long its lines are, so a page stays quick.
 WINDOW_BYTES = 256 * 1024
 WINDOW_LINES = 500
+# What a program gets at once of a log as it is kept.
+ENTRIES_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,26 @@ def read_after(spool: Spool, offset: int, *, lines: int = WINDOW_LINES) -> LogWi
     return LogWindow(lines=tuple(_parse(data, first)), skipped=skipped, end_offset=end)
 
 
+def tail_entries(spool: Spool, *, lines: int | None = None) -> list[str]:
+    """Return the end of the log as it is kept, an entry a line: `TIME STREAM F|P TEXT`.
+
+    Args:
+        spool: of the execution.
+        lines: how many at the most; None for all that fit into `ENTRIES_BYTES`.
+    """
+    try:
+        file = spool.log.open("rb")
+    except FileNotFoundError:
+        return []
+    with file:
+        end = _end_of_last_line(file)
+        most = end if lines is None else lines  # No log has more lines than bytes.
+        start = _start_of_last_lines(file, end, lines=most, most_bytes=ENTRIES_BYTES)
+        file.seek(start)
+        data = file.read(end - start)
+    return [raw.decode("utf-8", "backslashreplace") for raw in data.split(b"\n")[:-1]]
+
+
 def measure(spool: Spool) -> LogSize:
     """Return how much there is, by now, of a log that may still grow."""
     try:
@@ -141,9 +163,11 @@ def _end_of_last_line(file: IO[bytes]) -> int:
     return 0
 
 
-def _start_of_last_lines(file: IO[bytes], end: int, *, lines: int) -> int:
+def _start_of_last_lines(
+    file: IO[bytes], end: int, *, lines: int, most_bytes: int = WINDOW_BYTES
+) -> int:
     """Return where the last `lines` lines begin, or as many as fit into a window."""
-    lowest = max(0, end - WINDOW_BYTES)
+    lowest = max(0, end - most_bytes)
     file.seek(lowest)
     data = file.read(end - lowest)
     position = len(data)

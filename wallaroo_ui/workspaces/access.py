@@ -8,11 +8,12 @@ for without its page.
 
 from typing import TYPE_CHECKING, TypeVar
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.shortcuts import get_object_or_404
 
-from wallaroo_ui.workspaces.models import Workspace
+from wallaroo_ui.workspaces.models import Membership, Workspace
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -37,6 +38,15 @@ def visible_or_404(
     return thing
 
 
+def people_known_to(user: "User") -> "QuerySet[User]":
+    """Return whom `user` may see: who shares a workspace with them; an admin sees everybody."""
+    people: QuerySet[User] = get_user_model().objects.all()
+    if user.is_platform_admin:
+        return people
+    shared = Membership.objects.filter(workspace__in=Workspace.objects.visible_to(user))
+    return people.filter(Q(pk=user.pk) | Q(pk__in=shared.values("user")))
+
+
 def require_change(workspace: Workspace, user: "User | AnonymousUser") -> None:
     """Let pass who may change things in `workspace`, or answer 403."""
     role = workspace.role_of(user)
@@ -53,7 +63,14 @@ def may_change(workspace: Workspace, user: "User | AnonymousUser") -> bool:
     return role is not None and role.may_change
 
 
+def require_owner(workspace: Workspace, user: "User | AnonymousUser") -> None:
+    """Let pass who may change the members of `workspace`, or answer 403."""
+    role = workspace.role_of(user)
+    if role is None or not role.may_manage_members:
+        raise PermissionDenied(f"Only an owner of {workspace} may change its members.")
+
+
 def require_platform_admin(user: "User") -> None:
     """Let pass who looks after the whole server, or answer 403."""
     if not user.is_platform_admin:
-        raise PermissionDenied("This page is for the administrators of this server.")
+        raise PermissionDenied("This is for the administrators of this server.")

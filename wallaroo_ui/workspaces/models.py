@@ -33,17 +33,31 @@ class Role(models.TextChoices):
         """Tell whether this role may upload, run and stop."""
         return self is not Role.VIEWER
 
+    @property
+    def may_manage_members(self) -> bool:
+        """Tell whether this role may add, change and remove members."""
+        return self is Role.OWNER
+
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
     """Questions about workspaces."""
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """Return the workspaces that `user` may see: their own, or all for an admin."""
+        return self._with_role(user, list(Role))
+
+    def changeable_by(self, user: "User | AnonymousUser") -> Self:
+        """Return the workspaces in which `user` may change things."""
+        return self._with_role(user, [role for role in Role if role.may_change])
+
+    def _with_role(self, user: "User | AnonymousUser", roles: list[Role]) -> Self:
+        """Return those in which `user` has one of `roles`, as `Workspace.role_of` says."""
         if not user.is_authenticated:
             return self.none()
         if user.is_platform_admin:
             return self
-        own = Q(pk__in=Membership.objects.filter(user=user).values("workspace"))
+        memberships = Membership.objects.filter(user=user, role__in=roles)
+        own = Q(pk__in=memberships.values("workspace"))
         return self.filter(own | Q(pk=user.confined_to) if user.confined_to else own)
 
 

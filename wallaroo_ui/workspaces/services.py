@@ -1,9 +1,79 @@
 """What can be asked of workspaces."""
 
-from django.db import transaction
+import logging
+import re
+
+from django.db import IntegrityError, transaction
 
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.workspaces.models import Membership, Role, Workspace
+
+logger = logging.getLogger(__name__)
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class WorkspaceRefused(Exception):
+    """It cannot be done; the text says why."""
+
+
+def open_workspace(*, name: str, owner: User) -> Workspace:
+    """Make a workspace by a name that a person chose.
+
+    Raises:
+        WorkspaceRefused: the name is not one, or taken.
+    """
+    if not NAME.fullmatch(name):
+        raise WorkspaceRefused(
+            "A workspace's name has at most 64 letters, digits, dashes and underscores of ASCII, "
+            "and begins with a letter or a digit."
+        )
+    try:
+        with transaction.atomic():
+            return create_workspace(name=name, owner=owner)
+    except IntegrityError as error:
+        raise WorkspaceRefused(f"There is a workspace {name} already.") from error
+
+
+@transaction.atomic
+def set_member(*, workspace: Workspace, user: User, role: Role) -> Membership:
+    """Add a person to a workspace, or give a member another role.
+
+    Raises:
+        WorkspaceRefused: nobody would be its owner any more.
+    """
+    _keep_an_owner(workspace, without=None if role is Role.OWNER else user)
+    membership, _ = Membership.objects.update_or_create(
+        workspace=workspace, user=user, defaults={"role": role}
+    )
+    logger.info("member set", extra={"workspace": workspace.pk, "user": str(user), "role": role})
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, workspace: Workspace, user: User) -> bool:
+    """Take a person out of a workspace. False: they were no member.
+
+    Raises:
+        WorkspaceRefused: it is their default workspace, or nobody would be its owner any more.
+    """
+    if not Membership.objects.filter(workspace=workspace, user=user).exists():
+        return False
+    if workspace.default_for_id == user.pk:
+        raise WorkspaceRefused(f"This is the default workspace of {user}.")
+    _keep_an_owner(workspace, without=user)
+    removed, _ = Membership.objects.filter(workspace=workspace, user=user).delete()
+    logger.info("member removed", extra={"workspace": workspace.pk, "user": str(user)})
+    return removed > 0
+
+
+def _keep_an_owner(workspace: Workspace, *, without: User | None) -> None:
+    # Locked: two owners must not remove each other at the same moment.
+    Workspace.objects.select_for_update().get(pk=workspace.pk)
+    owners = Membership.objects.filter(workspace=workspace, role=Role.OWNER)
+    is_owner = without is not None and owners.filter(user=without).exists()
+    if is_owner and not owners.exclude(user=without).exists():
+        raise WorkspaceRefused(f"{workspace} would have no owner left. Make somebody else one.")
 
 
 @transaction.atomic

@@ -1,8 +1,9 @@
-"""The arguments of a task, as a person or a program wrote them in JSON."""
+"""JSON as people and programs write it: an object, within bounds that hold everywhere."""
 
 import json
 import math
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import NoReturn, TypeAlias
 
@@ -11,6 +12,7 @@ JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | Non
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 100
 MAX_DIGITS = 4_300
+MAX_INDENTED = 20_000
 
 _TOKEN = re.compile(
     r"""
@@ -34,8 +36,8 @@ _HINTS = {
 }
 
 
-class ArgumentsRefused(ValueError):
-    """Text is not accepted as arguments; `line` and `column` count characters from 1."""
+class JSONRefused(ValueError):
+    """Text is not accepted; `line` and `column` count characters from 1."""
 
     def __init__(self, message: str, *, line: int, column: int) -> None:
         super().__init__(f"Line {line}, column {column}: {message}")
@@ -44,14 +46,14 @@ class ArgumentsRefused(ValueError):
         self.column = column
 
 
-def parse_arguments(text: str) -> dict[str, JSON]:
+def parse_object(text: str) -> dict[str, JSON]:
     """Read a JSON object; blank text stands for an empty one.
 
     Only what every reader and every database understands alike is accepted: no NaN, no
     key given twice, no number beyond all bounds, no half characters, no NUL.
 
     Raises:
-        ArgumentsRefused: the text is something else; the message says where and why.
+        JSONRefused: the text is something else; the message says where and why.
     """
     _check_size(text)
     if not text.strip():
@@ -64,12 +66,32 @@ def parse_arguments(text: str) -> dict[str, JSON]:
         _refuse(text, error.pos, next(hints, error.msg))
     if not isinstance(value, dict):
         start = len(text) - len(text.lstrip())
-        _refuse(text, start, 'arguments are a JSON object, such as {"limit": 10}')
+        _refuse(text, start, 'a JSON object is wanted, such as {"limit": 10}')
     return value
 
 
+def write_object(value: Mapping[str, object]) -> str:
+    """Write an object, in as few characters as possible, as text that `parse_object` reads.
+
+    Raises:
+        JSONRefused: it holds what `parse_object` would not accept.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        _refuse("", 0, f"more than {MAX_DEPTH} levels are inside one another")
+    parse_object(text)
+    return text
+
+
+def show_object(value: Mapping[str, object]) -> str:
+    """Write an object for people: indented, unless it is so large that this could multiply it."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, indent=2) if len(text) < MAX_INDENTED else text
+
+
 def _refuse(text: str, position: int, message: str) -> NoReturn:
-    raise ArgumentsRefused(
+    raise JSONRefused(
         message,
         line=text.count("\n", 0, position) + 1,
         column=position - text.rfind("\n", 0, position),
@@ -83,7 +105,7 @@ def _check_size(text: str) -> None:
         _refuse(text, error.start, "half of a surrogate pair is no character")
     if len(encoded) > MAX_BYTES:
         position = len(encoded[:MAX_BYTES].decode(errors="ignore"))
-        _refuse(text, position, f"arguments may not be longer than {MAX_BYTES:,} bytes")
+        _refuse(text, position, f"more than {MAX_BYTES:,} bytes are not taken")
 
 
 def _check_tokens(text: str) -> None:

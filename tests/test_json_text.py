@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.arguments import JSON, ArgumentsRefused, parse_arguments
+from wallaroo_ui.json_text import JSON, JSONRefused, parse_object, show_object, write_object
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ from tasks.arguments import JSON, ArgumentsRefused, parse_arguments
     ],
 )
 def test_objects_are_read(text: str, value: dict[str, JSON]) -> None:
-    assert parse_arguments(text) == value
+    assert parse_object(text) == value
 
 
 def test_objects_are_read_up_to_the_limits() -> None:
-    assert parse_arguments('{"a": ' + "[" * 99 + "]" * 99 + "}")
-    assert parse_arguments('{"a": "' + "x" * 999_991 + '"}')
+    assert parse_object('{"a": ' + "[" * 99 + "]" * 99 + "}")
+    assert parse_object('{"a": "' + "x" * 999_991 + '"}')
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_objects_are_read_up_to_the_limits() -> None:
 def test_anything_else_is_refused_where_it_stands(
     text: str, line: int, column: int, words: str
 ) -> None:
-    with pytest.raises(ArgumentsRefused) as refusal:
-        parse_arguments(text)
+    with pytest.raises(JSONRefused) as refusal:
+        parse_object(text)
     assert (refusal.value.line, refusal.value.column) == (line, column), refusal.value
     assert words in refusal.value.message
     assert str(refusal.value) == f"Line {line}, column {column}: {refusal.value.message}"
@@ -120,7 +120,47 @@ def test_what_json_writes_is_read_back(
     value: dict[str, JSON], *, ensure_ascii: bool, indent: int | None
 ) -> None:
     text = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
-    assert parse_arguments(text) == value
+    assert parse_object(text) == value
+    assert parse_object(write_object(value)) == value
+
+
+def test_an_object_is_written_no_longer_than_a_person_writes_it() -> None:
+    assert write_object({"é": [1, {}]}) == '{"é":[1,{}]}'
+
+
+def test_people_are_shown_an_object_on_lines_of_its_own() -> None:
+    assert show_object({"é": {"b": 1}}) == '{\n  "é": {\n    "b": 1\n  }\n}'
+
+
+def test_showing_an_object_does_not_multiply_it() -> None:
+    deep: object = [[]] * 10_000
+    for _ in range(90):
+        deep = [deep]
+    assert len(show_object({"a": deep})) < 50_000
+
+
+def nested(levels: int) -> dict[str, object]:
+    value: dict[str, object] = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"a": float("nan")}, "NaN"),
+        ({"a": float("inf")}, "Infinity"),
+        ({"a": "\ud800"}, "surrogate"),
+        ({"a": "\0"}, "u0000"),
+        ({"a": "x" * 1_000_000}, "1,000,000 bytes"),
+        (nested(100), "100 levels"),
+        (nested(100_000), "100 levels"),
+    ],
+)
+def test_what_could_not_be_read_back_is_not_written(value: dict[str, object], words: str) -> None:
+    with pytest.raises(JSONRefused, match=words):
+        write_object(value)
 
 
 pieces = st.sampled_from(
@@ -131,10 +171,10 @@ pieces = st.sampled_from(
 @given(st.text() | st.lists(pieces, max_size=40).map("".join))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        value = parse_arguments(text)
-    except ArgumentsRefused as refusal:
+        value = parse_object(text)
+    except JSONRefused as refusal:
         lines = text.split("\n")
         assert 1 <= refusal.line <= len(lines)  # noqa: PT017 - either is right
         assert 1 <= refusal.column <= len(lines[refusal.line - 1]) + 1  # noqa: PT017
     else:
-        assert parse_arguments(json.dumps(value, allow_nan=False)) == value
+        assert parse_object(json.dumps(value, allow_nan=False)) == value

@@ -1,0 +1,36 @@
+"""Fields that forms of several apps share."""
+
+from typing import Any
+
+from django import forms
+
+from wallaroo_ui.json_text import JSONRefused, parse_object
+
+
+class JSONObjectField(forms.CharField):
+    """A JSON object and nothing else, kept as it was written."""
+
+    def __init__(self, *, label: str, help_text: str, required: bool = False) -> None:
+        super().__init__(
+            label=label,
+            required=required,
+            strip=False,
+            widget=forms.Textarea(
+                attrs={
+                    "rows": 6,
+                    "spellcheck": "false",
+                    "autocomplete": "off",
+                    "placeholder": "{}",
+                }
+            ),
+            help_text=help_text,
+        )
+
+    def clean(self, value: Any) -> str:
+        """Refuse what is not a JSON object, with line and column."""
+        text: str = super().clean(value)
+        try:
+            parse_object(text)
+        except JSONRefused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        return text.strip() or "{}"
