@@ -21,6 +21,8 @@ from tests.factories import make_run, make_task, make_zip
 from wallaroo_ui.accounts import services
 from wallaroo_ui.accounts.models import Scope, User
 from wallaroo_ui.api.rest import api
+from wallaroo_ui.connections import services as connections
+from wallaroo_ui.connections.models import Connection
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -49,6 +51,7 @@ class World:
     workspace: Workspace
     orchestration: Orchestration
     run: TaskRun
+    connection: Connection
     owner: User
     stranger: User
 
@@ -93,6 +96,14 @@ def orchestration_id(world: World) -> dict[str, Any]:
 
 def workspace_id(world: World) -> dict[str, Any]:
     return {"workspace_id": world.workspace.pk}
+
+
+def connection_name(world: World) -> dict[str, Any]:
+    return {"name": world.connection.name}
+
+
+def link(world: World) -> dict[str, Any]:
+    return {"workspace_id": world.workspace.pk, "connection_id": str(world.connection.pk)}
 
 
 V1 = "/v1/api"
@@ -198,13 +209,54 @@ ROWS = [
         lambda world: {"task": str(world.run.task_id), "pod_id": str(world.run.pk)},
     ),
     Row("get_logs_for_run", f"{V1}/task/get_logs_for_run", 200, MEMBERS_LOOK, run_id),
+    Row(
+        "create_connection",
+        f"{V1}/connections/create",
+        200,
+        MANAGERS,
+        lambda world: {"name": f"c-{uuid4()}", "type": "HTTP", "details": {}},
+    ),
+    Row("get_connection", f"{V1}/connections/get", 200, MEMBERS_LOOK, connection_name),
+    Row(
+        "get_connection_by_id",
+        f"{V1}/connections/get_by_id",
+        200,
+        MEMBERS_LOOK,
+        lambda world: {"id": str(world.connection.pk)},
+    ),
+    Row("list_connections", f"{V1}/connections/list"),
+    Row(
+        "delete_connection",
+        f"{V1}/connections/delete",
+        204,
+        # Its maker may, and an admin, but not what an admin runs.
+        OWNERS | {"run of admin": 403},
+        connection_name,
+    ),
+    Row(
+        "add_connection_to_workspace",
+        f"{V1}/connections/add_to_workspace",
+        200,
+        MEMBERS_CHANGE | MANAGERS,
+        link,
+    ),
+    Row(
+        "remove_connection_from_workspace",
+        f"{V1}/connections/remove_from_workspace",
+        204,
+        MEMBERS_CHANGE | MANAGERS,
+        link,
+    ),
 ]
 
 
 @pytest.fixture
 def world(workspace: Workspace, orchestration: Orchestration, owner: User, stranger: User) -> World:
     run = make_run(make_task(orchestration, created_by=owner), status=Status.SUCCESS)
-    return World(workspace, orchestration, run, owner, stranger)
+    connection = connections.create_connection(
+        name="warehouse", type="HTTP", details={"key": "secret"}, user=owner, workspace=workspace
+    )
+    return World(workspace, orchestration, run, connection, owner, stranger)
 
 
 def client_for(actor: str, world: World, request: pytest.FixtureRequest) -> ApiClient:
@@ -262,12 +314,16 @@ def test_a_foreign_id_is_refused_as_one_that_does_not_exist(
 ) -> None:
     client = client_of(stranger)
     foreign = send(client, row, world)
-    made_up = {
-        name: 987654 if name == "workspace_id" else str(uuid4()) if name.endswith("id") else value
-        for name, value in row.body(world).items()
-    }
+    made_up = {name: unknown_for(name, value) for name, value in row.body(world).items()}
     unknown = client.send("POST", row.path, made_up)
     assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content)
+
+
+def unknown_for(name: str, value: Any) -> Any:
+    """Return an id or name that nothing has, in the place of one."""
+    if name == "workspace_id":
+        return 987654
+    return str(uuid4()) if name.endswith("id") or value == "warehouse" else value
 
 
 def test_the_api_takes_no_session_and_needs_no_csrf_token(world: World) -> None:
