@@ -82,6 +82,19 @@ def test_a_login_lives_as_long_as_it_is_used(ann: User) -> None:
     assert services.use_refresh_token(text=text, at=at + 30 * DAY) is None
 
 
+def test_the_longest_unused_logins_give_way(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MOST_LOGINS", 3)
+    others = make_login(make_user("bob"), at=NOON - DAY)
+    texts = [services.log_in_sdk(user=ann, user_agent="", at=NOON + n * SECOND) for n in range(3)]
+    services.use_refresh_token(text=texts[0], at=NOON + DAY)
+
+    services.log_in_sdk(user=ann, user_agent="", at=NOON + 2 * DAY)
+
+    good = [services.use_refresh_token(text=text, at=NOON + 2 * DAY) for text in texts]
+    assert [login is not None for login in good] == [True, False, True]
+    assert RefreshToken.objects.filter(pk=others.pk).exists()
+
+
 def test_a_new_password_ends_logins_and_approvals_but_no_api_tokens(ann: User) -> None:
     login, token = log_in(ann), new_token(ann)
     authorization, _ = devices.ask(address=None, user_agent="", at=NOON)
