@@ -9,6 +9,7 @@ from django.db.models import Count
 from orchestrations.models import Packaging
 from orchestrations.retention import delete_old_packagings, delete_unused_environments
 from tasks.models import SkippedTicks, TaskRun
+from wallaroo_ui.accounts.services import delete_expired
 from wallaroo_ui.executions.models import HELD
 from wallaroo_ui.executions.retention import delete_finished, delete_homes, delete_orphans
 
@@ -27,6 +28,7 @@ def clean_up(*, at: datetime) -> dict[str, int]:
         "homes": delete_homes(TaskRun, limit=LIMIT) + delete_homes(Packaging, limit=LIMIT),
         "skipped_ticks": _delete_old_skips(at=at),
         "packagings": delete_old_packagings(at=at, limit=LIMIT),
+        "logins": delete_expired(at=at),
         "environments": delete_unused_environments(in_use=set(in_use)),
     }
     if any(deleted.values()):

@@ -12,11 +12,14 @@ from orchestrations.models import Packaging
 from tasks.models import SkippedTicks, Task
 from tests.factories import (
     NOON,
+    make_api_token,
     make_connection,
+    make_login,
     make_node,
     make_orchestration,
     make_run,
     make_task,
+    make_user,
 )
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Node, Status
@@ -27,6 +30,7 @@ OURS = [
     if model.__module__.split(".")[0] in {"wallaroo_ui", "orchestrations", "tasks"}
 ]
 HISTORY = {"node", "orchestration", "packaging", "skippedticks", "task", "taskrun"}
+SECRETS = {"apitoken", "refreshtoken"}
 
 
 @pytest.fixture
@@ -49,6 +53,8 @@ def one_of_each(db: None) -> None:
         noticed_at=NOON,
     )
     Packaging.objects.create(orchestration=orchestration)
+    make_api_token(make_user())
+    make_login(make_user())
     make_connection(orchestration.workspace)
 
 
@@ -58,7 +64,7 @@ def test_only_what_works_is_in_the_admin() -> None:
 
 
 def test_every_model_is_in_the_admin() -> None:
-    assert {model._meta.model_name for model in OURS} == HISTORY | {
+    assert {model._meta.model_name for model in OURS} == HISTORY | SECRETS | {
         "connection",
         "user",
         "workspace",
@@ -87,6 +93,22 @@ def test_history_is_neither_added_nor_edited_nor_deleted(
     assert admin_site.get(reverse(f"{name}_add")).status_code == 403
     assert admin_site.post(reverse(f"{name}_change", args=[thing.pk]), {}).status_code == 403
     assert admin_site.post(reverse(f"{name}_delete", args=[thing.pk]), {}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "model", [m for m in OURS if m._meta.model_name in SECRETS], ids=lambda m: m._meta.model_name
+)
+def test_secrets_are_ended_but_neither_made_nor_edited_nor_read(
+    model: Any, admin_site: Client, one_of_each: None
+) -> None:
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    thing = model.objects.get()
+    change = reverse(f"{name}_change", args=[thing.pk])
+    assert thing.hash not in admin_site.get(change).content.decode()
+    assert admin_site.get(reverse(f"{name}_add")).status_code == 403
+    assert admin_site.post(change, {}).status_code == 403
+    admin_site.post(reverse(f"{name}_delete", args=[thing.pk]), {"post": "yes"})
+    assert not model.objects.exists()
 
 
 def test_runs_are_stopped_from_the_list(admin_site: Client, queued_jobs: list[str]) -> None:

@@ -196,6 +196,8 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # Failures are kept as long as they count; who logged in when is nobody's business.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+# The log names the address. Not the name: people type their password there by mistake.
+AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken"]
 
 # -- Safety of the web -----------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Logging in and changing the password."""
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
@@ -29,6 +30,23 @@ def test_user_name_and_e_mail_both_log_in(name: str) -> None:
 def test_wrong_names_and_passwords_do_not(name: str, password: str) -> None:
     make_user("ann")
     assert not log_in(name, password)
+
+
+@pytest.mark.parametrize("name", ["ann", "nobody"])
+def test_a_refusal_takes_as_long_whether_the_name_exists_or_not(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_user("ann")
+    hashed: list[str] = []
+    encode = MD5PasswordHasher.encode
+
+    def spy(self: MD5PasswordHasher, password: str, salt: str) -> str:
+        hashed.append(password)
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", spy)
+    assert not log_in(name, "wrong")
+    assert hashed == ["wrong"]
 
 
 def test_an_inactive_person_cannot_log_in() -> None:

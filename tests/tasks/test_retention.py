@@ -11,11 +11,23 @@ from orchestrations.environments import Environment, base_environment
 from orchestrations.models import Packaging
 from tasks.models import SkippedTicks, TaskRun
 from tasks.retention import clean_up
-from tests.factories import NOON, make_node, make_orchestration, make_run, make_task
+from tests.factories import (
+    NOON,
+    make_api_token,
+    make_login,
+    make_node,
+    make_orchestration,
+    make_run,
+    make_task,
+    make_user,
+)
+from wallaroo_ui.accounts import devices
+from wallaroo_ui.accounts.models import ApiToken, DeviceAuthorization, RefreshToken
 from wallaroo_ui.executions.models import Execution, Status
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("queued_jobs")]
 
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 OLD = NOON - 31 * DAY
 
@@ -143,8 +155,8 @@ def test_the_latest_packaging_of_an_orchestration_is_kept_however_old() -> None:
             Packaging.objects.create(
                 orchestration=orchestration,
                 status=Status.SUCCESS,
-                queued_at=OLD + n * timedelta(hours=1),
-                ended_at=OLD + n * timedelta(hours=1),
+                queued_at=OLD + n * HOUR,
+                ended_at=OLD + n * HOUR,
             )
         )
         for n in range(2)
@@ -202,6 +214,23 @@ def test_homes_that_were_left_on_their_way_out_go(settings: Any) -> None:
 
     assert [run.spool.gone.exists() for run in (old, new)] == [False, True]
     assert left(old, new) == [True, True]
+
+
+def test_logins_and_tokens_go_some_time_after_they_have_expired() -> None:
+    ann = make_user()
+    make_login(ann, at=NOON - 30 * DAY - HOUR)
+    kept_login = make_login(ann, at=NOON - 29 * DAY)
+    make_api_token(ann, lifetime=DAY, at=NOON - 32 * DAY)
+    shown = make_api_token(ann, lifetime=DAY, at=NOON - 30 * DAY)
+    for_ever = make_api_token(ann, lifetime=None, at=NOON - 300 * DAY)
+    devices.ask(address=None, user_agent="", at=NOON - DAY)
+    waiting, _ = devices.ask(address=None, user_agent="", at=NOON)
+
+    assert clean_up(at=NOON)["logins"] == 3
+
+    assert list(RefreshToken.objects.all()) == [kept_login]
+    assert set(ApiToken.objects.all()) == {shown, for_ever}
+    assert list(DeviceAuthorization.objects.all()) == [waiting]
 
 
 def test_there_may_be_nothing_to_clean_up() -> None:

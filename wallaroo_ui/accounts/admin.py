@@ -1,8 +1,11 @@
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import UserCreationForm
+from django.http import HttpRequest
 
-from wallaroo_ui.accounts.models import User
+from wallaroo_ui.accounts.models import ApiToken, RefreshToken, User
 
 
 class NewUserForm(UserCreationForm[User]):
@@ -25,3 +28,36 @@ class UserAdmin(DjangoUserAdmin[User]):
     list_filter = ("is_active", "is_superuser")
     search_fields = ("email", "username", "first_name", "last_name")
     ordering = ("email",)
+
+
+class SecretAdmin(admin.ModelAdmin[Any]):
+    """What acts for people: their own to make, and an admin's to end by deleting it."""
+
+    list_select_related = ("user",)
+    ordering = ("-created_at",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody makes one for somebody else."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What a secret may do is settled when it is made."""
+        return False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(SecretAdmin):
+    """The tokens that people made for their scripts."""
+
+    list_display = ("start", "name", "user", "scope", "created_at", "expires_at", "last_used_at")
+    list_filter = ("scope", "expires_at")
+    search_fields = ("name", "start", "user__email", "user__username")
+
+
+@admin.register(RefreshToken)
+class RefreshTokenAdmin(SecretAdmin):
+    """The logins of the SDK."""
+
+    list_display = ("user", "user_agent", "created_at", "expires_at", "last_used_at")
+    list_filter = ("expires_at",)
+    search_fields = ("user__email", "user__username", "user_agent")

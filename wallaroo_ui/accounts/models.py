@@ -149,6 +149,10 @@ class RefreshToken(Secret):
     user_agent = models.CharField(max_length=255, blank=True)
     expires_at = models.DateTimeField(db_index=True)
 
+    class Meta:
+        verbose_name = "login of the SDK"
+        verbose_name_plural = "logins of the SDK"
+
     def __str__(self) -> str:
         return f"{self.user}, {self.user_agent or 'an unknown program'}"
 
@@ -164,12 +168,11 @@ class ApiToken(Secret):
     start = models.CharField(max_length=24, help_text="Its first characters, to know it by.")
     expires_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
+    class Meta:
+        verbose_name = "API token"
+
     def __str__(self) -> str:
         return f"{self.name} ({self.start}…)"
-
-    def is_expired(self, *, at: datetime) -> bool:
-        """Tell whether its time is over."""
-        return self.expires_at is not None and self.expires_at <= at
 
 
 class DeviceAuthorization(models.Model):

@@ -17,6 +17,8 @@ from wallaroo_ui.accounts.models import (
 # How long an API token is listed after it has expired, so that a person sees why it fails.
 EXPIRED_SHOWN = timedelta(days=30)
 LONGEST_USER_AGENT = 255
+# A script that logs in each time it starts fills no table: the longest unused give way.
+MOST_LOGINS = 100
 
 
 class LoginRefused(Exception):
@@ -80,6 +82,8 @@ def log_in_sdk(*, user: User, user_agent: str, at: datetime) -> str:
         last_used_at=at,
         expires_at=at + RefreshToken.LIFETIME,
     )
+    surplus = user.refresh_tokens.order_by("-last_used_at", "-pk").values_list("pk", flat=True)
+    RefreshToken.objects.filter(pk__in=list(surplus[MOST_LOGINS:])).delete()
     return text
 
 

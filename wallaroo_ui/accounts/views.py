@@ -102,4 +102,16 @@ def _how_to_use(request: HttpRequest, user: User, text: str) -> dict[str, str]:
     """Return what to copy to use a token: for the SDK, and for everything else."""
     base = f"{request.scheme}://{request.get_host()}"
     credentials = {"token": text, "user_email": user.email, "user_id": str(user.pk)}
-    return {"base": base, "credentials": json.dumps(credentials, indent=2)}
+    return {
+        "credentials": json.dumps(credentials, indent=2),
+        "script": (
+            "import os, wallaroo\n\n"
+            'os.environ["WALLAROO_SDK_CREDENTIALS"] = "wallaroo-token.json"\n'
+            f'wl = wallaroo.Client(api_endpoint="{base}", auth_type="token")'
+        ),
+        "command": (
+            f"curl -X POST {base}/v1/api/workspaces/list \\\n"
+            '  -H "Authorization: Bearer $TOKEN" \\\n'
+            "  -H 'Content-Type: application/json' -d '{}'"
+        ),
+    }

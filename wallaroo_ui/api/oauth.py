@@ -28,7 +28,7 @@ RUN_REFRESH_LIFETIME = timedelta(days=1)
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
-class Refused(Exception):
+class GrantRefused(Exception):
     """A request gets no tokens.
 
     Attributes:
@@ -77,13 +77,14 @@ def machine_endpoint(view: View) -> View:
     @wraps(view)
     def wrapped(request: HttpRequest) -> JsonResponse:
         if request.method != "POST":
-            response = Refused(405, "invalid_request", "Only POST is answered here.").response()
+            refusal = GrantRefused(405, "invalid_request", "Only POST is answered here.")
+            response = refusal.response()
             response["Allow"] = "POST"
             return response
         try:
             response = view(request)
-        except Refused as refusal:
-            response = refusal.response()
+        except GrantRefused as refused:
+            response = refused.response()
         response["Cache-Control"] = "no-store"
         return response
 
@@ -95,11 +96,11 @@ def token(request: HttpRequest) -> JsonResponse:
     """Exchange what proves who somebody is for an access token."""
     grant_type = request.POST.get("grant_type")
     if grant_type is None:
-        raise Refused(400, "invalid_request", "grant_type is missing.")
+        raise GrantRefused(400, "invalid_request", "grant_type is missing.")
     grant = GRANTS.get(grant_type)
     if grant is None:
         known = ", ".join(GRANTS)
-        raise Refused(400, "unsupported_grant_type", f"The grants known here are {known}.")
+        raise GrantRefused(400, "unsupported_grant_type", f"The grants known here are {known}.")
     return grant(request)
 
 
@@ -114,7 +115,7 @@ def device(request: HttpRequest) -> JsonResponse:
         )
     except devices.TooManyWaiting:
         words = "Too many programs at your address wait for approval. Try again in ten minutes."
-        raise Refused(429, "slow_down", words) from None
+        raise GrantRefused(429, "slow_down", words) from None
     page = request.build_absolute_uri(reverse("accounts:device"))
     return JsonResponse(
         {
@@ -133,8 +134,8 @@ def by_password(request: HttpRequest) -> JsonResponse:
     sent = _cleaned(PasswordForm(request.POST))
     user = authenticate(request, username=sent["username"], password=sent["password"])
     if throttle.is_stopped(request):
-        raise Refused(429, "slow_down", throttle.WORDS)
-    wrong = Refused(401, "invalid_grant", "User name or password are wrong.")
+        raise GrantRefused(429, "slow_down", throttle.WORDS)
+    wrong = GrantRefused(401, "invalid_grant", "User name or password are wrong.")
     if not isinstance(user, User):
         raise wrong
     user_agent = request.headers.get("User-Agent", "")
@@ -157,7 +158,7 @@ def by_refresh_token(request: HttpRequest) -> JsonResponse:
         return _of_run(refresh)
     login = services.use_refresh_token(text=refresh, at=timezone.now())
     if login is None:
-        raise Refused(401, "invalid_grant", "This login has ended. Log in again.")
+        raise GrantRefused(401, "invalid_grant", "This login has ended. Log in again.")
     return _granted(login.user, refresh)
 
 
@@ -167,7 +168,7 @@ def by_device_code(request: HttpRequest) -> JsonResponse:
     try:
         user, refresh = devices.redeem(device_code=device_code, at=timezone.now())
     except devices.NotGranted as error:
-        raise Refused(400, error.error, str(error)) from None
+        raise GrantRefused(400, error.error, str(error)) from None
     return _granted(user, refresh)
 
 
@@ -182,12 +183,12 @@ def _of_run(refresh: str) -> JsonResponse:
     try:
         claims = tokens.read_token(refresh, kind="refresh")
     except tokens.TokenRefused as error:
-        raise Refused(401, "invalid_grant", str(error)) from None
+        raise GrantRefused(401, "invalid_grant", str(error)) from None
     user = credentials.user_of_run(claims.run) if claims.run else None
     if user is None or user.pk != claims.user:
         # To the script this looks like a fault of the SDK, so the server keeps a trace.
         logger.warning("refresh refused: the run is over", extra={"run": str(claims.run)})
-        raise Refused(401, "invalid_grant", "The run of this token has ended.")
+        raise GrantRefused(401, "invalid_grant", "The run of this token has ended.")
     access = tokens.access_token(user, lifetime=ACCESS_LIFETIME, run=claims.run)
     return _tokens(access, refresh, RUN_REFRESH_LIFETIME)
 
@@ -212,6 +213,6 @@ def _tokens(access: str, refresh: str, refresh_lifetime: timedelta) -> JsonRespo
 def _cleaned(form: forms.Form) -> dict[str, str]:
     if not form.is_valid():
         name, messages = next(iter(form.errors.items()))
-        raise Refused(400, "invalid_request", f"{name}: {messages[0]}")
+        raise GrantRefused(400, "invalid_request", f"{name}: {messages[0]}")
     cleaned: dict[str, str] = form.cleaned_data
     return cleaned
