@@ -72,10 +72,13 @@ def create_task(
     A run waits while the orchestration is being packaged.
 
     Raises:
-        NotRunnable: packaging has failed.
+        NotRunnable: packaging has failed, or it has been deleted.
     """
     # As it is now, and locked: its packaging may be ending at this moment.
-    orchestration = Orchestration.objects.select_for_update().get(pk=orchestration.pk)
+    locked = Orchestration.objects.select_for_update().filter(pk=orchestration.pk).first()
+    if locked is None:
+        raise NotRunnable(f"{orchestration} has been deleted in the meantime.")
+    orchestration = locked
     if orchestration.status == Orchestration.Status.ERROR:
         raise NotRunnable(
             f"{orchestration} cannot run: its packaging failed. Package it again first."

@@ -158,6 +158,13 @@ ROWS = [
     Row("list_orchestrations", f"{V1}/orchestration/list", 200, MEMBERS_LOOK, workspace_id),
     Row("get_orchestration", f"{V1}/orchestration/get_by_id", 200, MEMBERS_LOOK, orchestration_id),
     Row(
+        "delete_orchestrations",
+        f"{V1}/orchestration/delete_orchestrations",
+        200,
+        MEMBERS_CHANGE,
+        lambda world: {"orchestrations": [str(world.orchestration.pk)]},
+    ),
+    Row(
         "download_orchestration",
         f"{V1}/orchestration/download?id={{orchestration}}",
         200,
@@ -323,6 +330,8 @@ def unknown_for(name: str, value: Any) -> Any:
     """Return an id or name that nothing has, in the place of one."""
     if name == "workspace_id":
         return 987654
+    if isinstance(value, list):
+        return [str(uuid4())]
     return str(uuid4()) if name.endswith("id") or value == "warehouse" else value
 
 

@@ -8,8 +8,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from orchestrations.models import Orchestration
 from tasks.models import Kind, Task
+from tasks.services import NotRunnable
 from tests.api.conftest import ApiClient, client_of
-from tests.factories import make_orchestration, make_run, make_task, make_user, make_zip
+from tests.factories import (
+    make_orchestration,
+    make_run,
+    make_task,
+    make_user,
+    make_zip,
+    start_task,
+)
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
@@ -142,3 +150,75 @@ def test_the_list_costs_as_many_queries_however_long(
     with django_assert_num_queries(4):  # The caller, tasks, their runs, orchestrations.
         rows = client.post("orchestration/list_all").json()["orchestrations"]
     assert len(rows) == count
+
+
+# -- Deleting --------------------------------------------------------------------------
+
+
+def delete(api: ApiClient, *orchestrations: Orchestration, confirm: bool = True) -> Any:
+    keys = [str(each.pk) for each in orchestrations]
+    body = {"orchestrations": keys, "confirm_delete": confirm}
+    return api.post("orchestration/delete_orchestrations", body)
+
+
+def test_without_a_confirmation_nothing_is_deleted(
+    api: ApiClient, orchestration: Orchestration
+) -> None:
+    make_run(make_task(orchestration), status=Status.SUCCESS, log_bytes=1000)
+    response = delete(api, orchestration, confirm=False)
+    assert response.json() == {"bytes": orchestration.file_size + 1000}
+    assert Orchestration.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_orchestration_goes_with_all_that_hangs_on_it(
+    api: ApiClient, orchestration: Orchestration
+) -> None:
+    make_run(make_task(orchestration), status=Status.SUCCESS)
+    make_task(orchestration, kind=Kind.SCHEDULED, state=Task.State.KILLED)
+    archive, name = orchestration.archive, str(orchestration.archive.name)
+    assert delete(api, orchestration).json() == {"bytes": orchestration.file_size}
+    assert not Orchestration.objects.exists()
+    assert not Task.objects.exists()
+    assert not archive.storage.exists(name)
+    assert delete(api, orchestration).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("task", "run"),
+    [
+        ({"kind": Kind.SCHEDULED}, None),
+        ({"kind": Kind.SCHEDULED, "state": Task.State.PAUSED}, None),
+        ({"kind": Kind.CONTINUOUS}, None),
+        ({"state": Task.State.PENDING_KILL}, None),
+        ({}, {"status": Status.QUEUED}),
+        ({}, {"status": Status.RUNNING}),
+    ],
+    ids=str,
+)
+def test_what_goes_on_is_not_deleted_and_nothing_beside_it(
+    api: ApiClient, orchestration: Orchestration, task: dict[str, Any], run: dict[str, Any] | None
+) -> None:
+    made = make_task(orchestration, **task)
+    if run is not None:
+        make_run(made, **run)
+    idle = make_orchestration(orchestration.workspace)
+    response = delete(api, idle, orchestration)
+    assert response.status_code == 409
+    assert "Stop it first" in response.json()["msg"]
+    assert Orchestration.objects.count() == 2
+
+
+def test_what_is_being_packaged_is_not_deleted(
+    api: ApiClient, orchestration: Orchestration
+) -> None:
+    orchestration.packagings.create()
+    assert delete(api, orchestration).status_code == 409
+
+
+def test_no_task_is_made_of_what_was_deleted_meanwhile(
+    orchestration: Orchestration, owner: User
+) -> None:
+    Orchestration.objects.all().delete()
+    with pytest.raises(NotRunnable, match="deleted in the meantime"):
+        start_task(orchestration, user=owner)

@@ -372,3 +372,30 @@ def test_of_a_huge_log_the_end_is_given(
     assert [entry[:30] for entry in entries] == [
         "2026-03-01T12:00:00.000000002Z", "2026-03-01T12:00:00.000000003Z",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moments", "status"),
+    [
+        (["2026-03-01T12:00:00+23:00", "2026-03-01T12:00:00-23:00"], 200),
+        (["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59Z"], 400),
+        (["2026-03-01T12:00:00", "2026-03-01T12:00:00"], 400),  # In which zone?
+        ([0, 1], 400),
+        (["2026-03-01T12:00:00Z"], 400),
+    ],
+    ids=str,
+)
+def test_a_range_of_time_is_two_moments_with_an_offset(
+    api: ApiClient, orchestration: Orchestration, moments: list[Any], status: int
+) -> None:
+    body = {"task_id": str(make_task(orchestration).pk), "time_range": moments}
+    assert api.post("task/list_task_runs", body).status_code == status
+
+
+def test_times_have_microseconds_and_an_offset(
+    api: ApiClient, orchestration: Orchestration
+) -> None:
+    at = NOON.replace(microsecond=123456)
+    make_run(make_task(orchestration), status=Status.SUCCESS, queued_at=at)
+    shown = api.post("task/list").json()[0]["last_runs"][0]
+    assert shown["created_at"] == "2026-03-01T12:00:00.123456+00:00"

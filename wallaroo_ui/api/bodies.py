@@ -1,11 +1,13 @@
-"""Reading what comes as JSON, strictly: what no database can keep is refused here."""
+"""Reading and writing JSON: what no database can keep is refused, and times are whole."""
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
 from ninja.parser import Parser
+from ninja.renderers import BaseRenderer
 
 from wallaroo_ui.api.errors import Refused
 
@@ -16,6 +18,20 @@ class StrictJsonParser(Parser):
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         """Return the request's body, or refuse it with 400."""
         return read_json_object(request.body)
+
+
+class MicrosecondRenderer(BaseRenderer):
+    """Writes times with their microseconds and offset, as the contract has them."""
+
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> str:
+        """Return an answer as text."""
+        return json.dumps(data, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def read_json_object(body: bytes | str) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 """
 
 import logging
+from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from graphql import (
     FieldNode,
     FragmentSpreadNode,
     GraphQLError,
-    GraphQLScalarType,
     GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
@@ -30,6 +30,7 @@ from graphql import (
     build_schema,
     execute_sync,
     get_operation_ast,
+    is_scalar_type,
     parse,
     specified_rules,
     validate,
@@ -175,10 +176,10 @@ def graphql(request: HttpRequest) -> JsonResponse:
 def _schema() -> GraphQLSchema:
     text = Path(__file__).with_name("schema.graphql").read_text(encoding="utf-8")
     schema = build_schema(text)
-    for name, read in (("bigint", _bigint), ("uuid", _uuid)):
-        scalar = schema.type_map[name]
-        if isinstance(scalar, GraphQLScalarType):
-            scalar.coerce_input_value = read
+    scalars = {name: each for name, each in schema.type_map.items() if is_scalar_type(each)}
+    scalars["bigint"].coerce_input_value = _bigint
+    scalars["uuid"].coerce_input_value = _uuid
+    scalars["timestamptz"].coerce_output_value = datetime.isoformat
     return schema
 
 
@@ -219,7 +220,7 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
         "id": workspace.pk,
         "name": workspace.name,
         "archived": False,
-        "created_at": workspace.created_at.isoformat(),
+        "created_at": workspace.created_at,
         "created_by": str(workspace.created_by_id) if workspace.created_by_id else None,
         "users": lambda info: _members(workspace),
         "models": lambda info, **_: [],

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile as DjangoFile
+from django.db import transaction
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.utils.datastructures import MultiValueDict
 from ninja import File, Form, Router, Schema, Status, UploadedFile
@@ -15,10 +16,11 @@ from orchestrations import services
 from orchestrations.forms import UploadForm
 from orchestrations.models import Orchestration
 from orchestrations.zip_reader import ArchiveRefused
+from tasks import removal
 from tasks.models import Task
 from wallaroo_ui.api.bearer import Caller, caller_with
 from wallaroo_ui.api.bodies import read_json_object
-from wallaroo_ui.api.errors import Refused
+from wallaroo_ui.api.errors import Conflict, Refused
 from wallaroo_ui.api.schemas import (
     ERRORS_WITH_404,
     ById,
@@ -172,6 +174,44 @@ def get_orchestration(request: HttpRequest, wanted: ById) -> Any:
     """Look at one orchestration."""
     found = visible_or_404(Orchestration.objects.all(), user_of(request), pk=wanted.id)
     return OrchestrationOut.of(found)
+
+
+class DeleteOrchestrationsRequest(Schema):
+    """Which ones. Without `confirm_delete` it is only said how much would be freed."""
+
+    orchestrations: list[UUID]
+    confirm_delete: StrictBool = False
+
+
+class Freed(Schema):
+    """How much archives and logs take up."""
+
+    bytes: int
+
+
+@router.post(
+    "/orchestration/delete_orchestrations",
+    response={200: Freed, **ERRORS_WITH_404, 409: Error},
+    auth=RUN,
+)
+def delete_orchestrations(request: HttpRequest, wanted: DeleteOrchestrationsRequest) -> Any:
+    """Delete orchestrations with their tasks, runs and logs: all of them, or none."""
+    user = user_of(request)
+    rows = Orchestration.objects.visible_to(user).filter(pk__in=wanted.orchestrations)
+    found = list(rows.select_related("workspace"))
+    if len(found) < len(set(wanted.orchestrations)):
+        raise Http404
+    for orchestration in found:
+        require_change(orchestration.workspace, user)
+    freed = sum(map(removal.bytes_of, found))
+    if wanted.confirm_delete:
+        try:
+            with transaction.atomic():
+                for orchestration in found:
+                    removal.delete_orchestration(orchestration=orchestration, user=user)
+        except removal.StillInUse as refusal:
+            raise Conflict(str(refusal)) from refusal
+    return {"bytes": freed}
 
 
 class TokenInQuery(APIKeyQuery):

@@ -10,7 +10,7 @@ from ninja import NinjaAPI, Swagger
 from ninja.operation import Operation
 
 from wallaroo_ui.api import connections, keycloak, orchestrations, tasks, users, workspaces
-from wallaroo_ui.api.bodies import StrictJsonParser
+from wallaroo_ui.api.bodies import MicrosecondRenderer, StrictJsonParser
 from wallaroo_ui.api.errors import add_error_handlers
 from wallaroo_ui.api.scopes import READ
 
@@ -42,6 +42,7 @@ api = Api(
     docs=Swagger(settings={"persistAuthorization": True}),
     auth=READ,
     parser=StrictJsonParser(),
+    renderer=MicrosecondRenderer(),
 )
 add_error_handlers(api)
 

@@ -1,12 +1,20 @@
 """What goes over the wire: the objects of the SDK's contract and what is asked about them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StrictInt, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StrictInt,
+    StringConstraints,
+)
 
 from orchestrations.models import Orchestration
 from tasks.models import Kind, Task, TaskRun
@@ -30,9 +38,17 @@ def _text(value: Any) -> Any:
     return value
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """Say it in UTC: databases know no offsets of a day."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("Input should be within the years 1 to 9999") from error
+
+
 Int = Annotated[StrictInt, BeforeValidator(_whole)]
 Id = Annotated[Int, Field(ge=1, le=LARGEST_ID, examples=[1])]
-Moment = Annotated[AwareDatetime, BeforeValidator(_text)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_in_utc)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
 
 
