@@ -61,6 +61,7 @@ def test_a_task_runs_once_with_its_arguments(workspace: Any, orchestration: Any)
     assert task.name() == "once"
     assert task.input_data() == arguments
     assert task.workspace_id() == workspace.id()
+    assert task.task_type() == "Oneshot"
     age = datetime.now(UTC) - datetime.fromisoformat(task.created_at().isoformat())
     assert timedelta(0) < age < timedelta(minutes=1)
     run = ended(task)

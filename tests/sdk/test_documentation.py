@@ -1,7 +1,8 @@
-"""docs/sdk-tour.ipynb, executed as Jupyter would."""
+"""What the documentation shows of the SDK, carried out: docs/sdk.md and the tour."""
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,37 @@ import pytest
 from django.conf import settings
 
 from orchestrations.environments import Environment
+from tests.factories import make_zip
 from tests.sdk.conftest import PASSWORD, Sdk
+from tests.sdk.shown import fields
 
 pytestmark = pytest.mark.engine
 
-TOUR: Path = settings.BASE_DIR / "docs" / "sdk-tour.ipynb"
+DOCS: Path = settings.BASE_DIR / "docs"
+TOUR = DOCS / "sdk-tour.ipynb"
+
+
+def block(file: Path, heading: str) -> str:
+    """Return the first block of Python below a heading."""
+    _, _, section = file.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
+    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_ten_lines_make_a_scheduled_task(sdk: Sdk, newcomer: Any, tmp_path: Path) -> None:
+    archive = tmp_path / "hello.zip"
+    script = block(settings.BASE_DIR / "README.md", "Your first orchestration")
+    archive.write_bytes(make_zip({"main.py": script, "requirements.txt": ""}))
+    lines = block(DOCS / "sdk.md", "In ten lines").replace('"hello.zip"', repr(str(archive)))
+
+    # The newcomer has just logged in over there.
+    sdk.interpreter.call("builtins.exec", lines, {})
+
+    [task] = newcomer.list_tasks()
+    assert fields(task)["Schedule"] == "30 2 * * *"
+    assert task.status() == "started"
+    assert len([line for line in lines.splitlines() if line]) <= 10
 
 
 def test_the_tour_runs_from_its_first_cell_to_its_last(
