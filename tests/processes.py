@@ -22,13 +22,26 @@ PATIENCE_SECONDS = 60
 ExecutionT = TypeVar("ExecutionT", bound=Execution)
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
-    """Wait for something to become true; fail, naming it, when it does not."""
+def wait_until(
+    condition: Callable[[], Any],
+    what: str,
+    seconds: float = PATIENCE_SECONDS,
+    *,
+    pause: float = 0.05,
+) -> Any:
+    """Wait for something to become true; fail, naming it, when it does not.
+
+    Args:
+        condition: is asked again and again; what it says at last is returned.
+        what: is being waited for.
+        seconds: after so long it fails.
+        pause: between two questions; a longer one where each costs the server something.
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if found := condition():
             return found
-        time.sleep(0.05)
+        time.sleep(pause)
     pytest.fail(f"waited {seconds} s in vain for: {what}")
 
 
