@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from orchestrations.environments import Environment, environment_for
+from orchestrations.environments import Environment, base_environment, environment_for
 from orchestrations.packager import Order, build
 from tests.factories import make_zip
 from tests.processes import Processes, answers, wait_until
@@ -134,7 +134,9 @@ def server(environment: Environment) -> Iterator[Server]:
     """A server as `make run` starts it."""
     with tempfile.TemporaryDirectory(prefix="wallaroo-sdk-test-") as folder, database() as where:
         data = Path(folder)
-        (data / "environments").symlink_to(environment.root)
+        base = base_environment(environment.root, SDK)
+        (data / "environments").mkdir()
+        (data / "environments" / base.name).symlink_to(base.directory)
         server = Server(data, **where)
         try:
             server.manage("prepare")
@@ -232,9 +234,11 @@ def workspace(ann: Any) -> Any:
 
 
 @pytest.fixture
-def orchestration(ann: Any, workspace: Any) -> Any:
-    """An orchestration in it that does what its arguments say."""
-    return ready(upload(ann, ECHO))
+def orchestration(ann: Any, workspace: Any) -> Iterator[Any]:
+    """An orchestration in it that does what its arguments say; none of its runs goes on."""
+    yield ready(upload(ann, ECHO))
+    for task in ann.list_tasks(workspace_id=workspace.id()):
+        task.kill()
 
 
 def upload(client: Any, script: str, **options: Any) -> Any:

@@ -209,3 +209,5 @@ def test_without_a_good_token_nothing_is_answered(sdk: Sdk, tmp_path: Path) -> N
         client.get_current_workspace()
     with pytest.raises(Raised, match="Failed to list orchestrations"):
         client.list_orchestrations()
+    with pytest.raises(Raised, match="Log in first"):
+        sdk.client(WALLAROO_SDK_AUTH_TYPE="test_auth").list_workspaces()

@@ -85,7 +85,6 @@ def test_runs_are_filtered_by_their_status(ann: Any, orchestration: Any, task: A
     }
     with pytest.raises(Raised, match="ValueError: 'excellent' is not a valid"):
         task.last_runs(status="excellent")
-    going_on.kill()
 
 
 def test_a_log_has_every_line_with_its_time_and_stream(task: Any) -> None:
@@ -143,7 +142,6 @@ def test_a_log_grows_while_its_run_goes_on(orchestration: Any) -> None:
     wait_until(lambda: "first" in text_of(run), "the first line")
 
     assert fields(run)["Status"] == "running"
-    task.kill()
 
 
 def test_a_run_whose_supervisor_was_killed_is_shown_as_a_failure(

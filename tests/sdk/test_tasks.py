@@ -55,7 +55,7 @@ def killed(task: Any) -> None:
 def test_a_task_runs_once_with_its_arguments(workspace: Any, orchestration: Any) -> None:
     arguments = {"dogs": 3.9, "cats": [8, None, True], "name": "Zoë"}
 
-    task = orchestration.run_once(name="once", json_args=arguments, timeout=60)
+    task = orchestration.run_once(name="once", json_args=arguments, timeout=60, debug=True)
 
     assert UUID(task.id())
     assert task.name() == "once"
@@ -91,6 +91,11 @@ def test_a_task_is_started_and_stays_so_after_its_run(orchestration: Any) -> Non
     assert failing.status() == "started"
 
 
+def test_a_task_may_be_made_while_its_orchestration_is_packaged(ann: Any, workspace: Any) -> None:
+    task = upload(ann, ECHO).run_once("early")
+    assert ended(task)._status == "success"
+
+
 def test_a_run_over_its_timeout_is_timed_out(orchestration: Any) -> None:
     task = orchestration.run_once("slow", json_args=FOREVER, timeout=1)
 
@@ -111,11 +116,8 @@ def test_more_tasks_than_slots_wait_for_their_turn(ann: Any, orchestration: Any)
     assert waiting.status() == "pending"
     assert list(waiting.last_runs()) == []
     assert fields(waiting)["Last Run Status"] == "unknown"
-    for task in tasks:
-        task.kill()
+    tasks[0].kill()
     assert ended(waiting)._status == "success"
-    for task in tasks:
-        killed(task)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 10**9, "soon"])
@@ -149,7 +151,6 @@ def test_a_scheduled_task_makes_a_run_at_a_tick(server: Server, orchestration: A
     assert run._status == "success"
     assert "tick" in text_of(run)
     assert task.status() == "started"
-    killed(task)
 
 
 def test_a_scheduled_task_has_no_run_before_its_first_tick(orchestration: Any) -> None:
