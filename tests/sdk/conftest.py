@@ -163,8 +163,15 @@ class Sdk:
 
     def variables(self, home: Path, **login: str) -> dict[str, str]:
         """Return the environment of somebody who logs in."""
-        places = {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
-        return places | {"WALLAROO_URL": self.url} | login
+        return {
+            "HOME": str(home),
+            "XDG_CACHE_HOME": str(home / ".cache"),
+            # No certificates: the SDK would read all of them for each call, which costs more
+            # than the call itself.
+            "SSL_CERT_FILE": "none",
+            "SSL_CERT_DIR": str(self.homes),
+            "WALLAROO_URL": self.url,
+        } | login
 
     def client(self, home: Path | None = None, **login: str) -> Any:
         """Return a new `wallaroo.Client()` of somebody, by default in a home of its own."""
