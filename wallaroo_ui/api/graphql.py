@@ -157,7 +157,7 @@ def graphql(request: HttpRequest) -> JsonResponse:
     try:
         body = read_json_object(request.body)
     except Refused as error:
-        return refusal(error.status, str(error))
+        return refusal(400, str(error))
     query, variables = body.get("query"), body.get("variables") or {}
     if not isinstance(query, str) or not isinstance(variables, dict):
         return refusal(400, "The body has to hold a query as text, and variables as an object.")
