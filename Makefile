@@ -52,6 +52,7 @@ bench: $(VENV)/.dev ## Measure; each figure beside its floor
 	@$(BIN)/python -m benchmarks.trigger
 	@$(BIN)/python -m benchmarks.ticks
 	@$(BIN)/python -m benchmarks.continuous
+	@$(BIN)/python -m benchmarks.lists
 	@$(BIN)/python -m benchmarks.idle
 
 clean: ## Remove the virtual environment and caches; your data stays

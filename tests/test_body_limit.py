@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
+from django.conf import settings
+
+from wallaroo_ui.asgi import most_bytes
 from wallaroo_ui.body_limit import BodyLimit, Receive, Send
 
 LIMIT = 100
@@ -54,3 +57,10 @@ def test_an_unannounced_large_body_is_cut_off() -> None:
 
 def test_a_strange_length_is_refused() -> None:
     assert ask([b""], (b"content-length", b"-1"))[0] == 413
+
+
+def test_only_uploads_may_be_as_large_as_an_archive() -> None:
+    for path in ("/workspaces/7/workloads/upload/", "/v1/api/orchestration/upload"):
+        assert most_bytes(path) == settings.UPLOAD_MAX_BYTES
+    for path in ("/v1/graphql", "/v1/api/task/run_once", "/login/"):
+        assert most_bytes(path) == settings.FORM_MAX_BYTES

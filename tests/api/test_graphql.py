@@ -139,6 +139,24 @@ def test_removing_a_member(
     assert "nothing here" in foreign["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    "where",
+    ["{}", "{_and: null}", "{user_id: null}", "{user_id: {}}", "{user_id: {_eq: null}}"],
+)
+def test_a_member_to_remove_has_to_be_named(api: ApiClient, where: str) -> None:
+    answer = api.ask(f"mutation {{ delete_workspace_users(where: {where}) {{ affected_rows }} }}")
+    assert answer["errors"][0]["message"] == "Name one user_id and one workspace_id."
+
+
+@pytest.mark.parametrize("where", ["null", "{}", "{user_id: null}", "{user_id: {_eq: null}}"])
+def test_the_default_workspace_is_one_s_own_unless_said(
+    api: ApiClient, owner: User, where: str
+) -> None:
+    answer = api.ask(f"{{ user_default_workspace(where: {where}) {{ workspace {{ id }} }} }}")
+    own = Workspace.objects.get(default_for=owner)
+    assert answer["data"]["user_default_workspace"] == [{"workspace": {"id": own.pk}}]
+
+
 def test_a_token_that_may_not_manage_changes_nothing(owner: User) -> None:
     _, text = services.create_api_token(
         user=owner, name="ci", scope=Scope.RUN, lifetime=None, at=timezone.now()

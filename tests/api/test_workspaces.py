@@ -46,7 +46,7 @@ def test_a_name_that_is_none_is_refused(api: ApiClient, name: str) -> None:
     before = Workspace.objects.count()
     response = api.post("workspaces/create", {"workspace_name": name})
     assert response.status_code == 400
-    assert response.json()["msg"].startswith("workspace_name: ")
+    assert response.json()["msg"].startswith("A workspace's name has")
     assert Workspace.objects.count() == before
 
 
@@ -54,7 +54,7 @@ def test_a_name_that_is_taken_is_refused_even_by_what_one_may_not_see(api: ApiCl
     make_workspace(name="taken")
     response = api.post("workspaces/create", {"workspace_name": "taken"})
     assert (response.status_code, response.json()["msg"]) == (
-        400, "workspace_name: There is a workspace taken already.",
+        400, "There is a workspace taken already.",
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 
 from orchestrations.environments import Environment, base_environment
 from orchestrations.models import Packaging
@@ -231,6 +232,13 @@ def test_logins_and_tokens_go_some_time_after_they_have_expired() -> None:
     assert list(RefreshToken.objects.all()) == [kept_login]
     assert set(ApiToken.objects.all()) == {shown, for_ever}
     assert list(DeviceAuthorization.objects.all()) == [waiting]
+
+
+def test_sessions_of_browsers_go_when_they_have_expired() -> None:
+    for key, expires_at in (("over", NOON - HOUR), ("good", NOON + HOUR)):
+        Session.objects.create(session_key=key, session_data="", expire_date=expires_at)
+    clean_up(at=NOON)
+    assert [session.session_key for session in Session.objects.all()] == ["good"]
 
 
 def test_there_may_be_nothing_to_clean_up() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from wallaroo_ui.accounts.models import (
@@ -106,6 +107,7 @@ def delete_expired(*, at: datetime) -> int:
         RefreshToken.objects.filter(expires_at__lt=at),
         DeviceAuthorization.objects.filter(expires_at__lt=at - DeviceAuthorization.LIFETIME),
         ApiToken.objects.filter(expires_at__lt=at - EXPIRED_SHOWN),
+        Session.objects.filter(expire_date__lt=at),
     )
     return sum(queryset.delete()[0] for queryset in querysets)
 

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 from ninja import Router, Schema, Status
 
 from wallaroo_ui.accounts.models import Scope
-from wallaroo_ui.api.errors import Conflict, Refused
+from wallaroo_ui.api.errors import Refused
 from wallaroo_ui.api.schemas import (
     ERRORS,
     ERRORS_WITH_404,
@@ -56,8 +56,6 @@ def create_connection(request: HttpRequest, wanted: CreateConnectionRequest) -> 
         raise Refused("; ".join(problems)) from error
     except JSONRefused as refusal:
         raise Refused(f"details: {refusal.message}") from refusal
-    except services.NameTaken as refusal:
-        raise Conflict(str(refusal)) from refusal
     return {"id": connection.pk}
 
 

@@ -5,6 +5,7 @@ or where a page of HTML comes instead.
 """
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +13,12 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from tasks.removal import StillInUse
+from tasks.services import NotRunnable
+from wallaroo_ui.accounts.people import PersonRefused
+from wallaroo_ui.connections.services import NameTaken
+from wallaroo_ui.workspaces.services import WorkspaceRefused
 
 PREFIXES = ("/v1/", "/auth/realms/", "/auth/admin/")
 # The same words whether a thing does not exist or belongs to others.
@@ -27,15 +34,18 @@ WORDS = {
 
 
 class Refused(BadRequest):
-    """What was asked for cannot be done; the text says why, in words for the sender."""
-
-    status = 400
+    """What was sent cannot be used; the text says why, in words for the sender."""
 
 
-class Conflict(Refused):
-    """It contradicts what is there already."""
-
-    status = 409
+# What services refuse, each with a text for people: 409 where it contradicts what is there.
+REFUSALS: dict[type[Exception], int] = {
+    Refused: 400,
+    NotRunnable: 400,
+    PersonRefused: 400,
+    WorkspaceRefused: 400,
+    NameTaken: 409,
+    StillInUse: 409,
+}
 
 
 def refusal(status: int, message: str = "") -> JsonResponse:
@@ -82,9 +92,13 @@ def add_error_handlers(api: NinjaAPI) -> None:
         words = error.__cause__ if isinstance(error.__cause__, Refused) else error
         return refusal(error.status_code, str(words))
 
-    @api.exception_handler(Refused)
-    def not_done(request: HttpRequest, error: Refused) -> HttpResponse:
-        return refusal(error.status, str(error))
+    def not_done(
+        request: HttpRequest, error: Exception | type[Exception], *, status: int
+    ) -> HttpResponse:
+        return refusal(status, str(error))
+
+    for kind, status in REFUSALS.items():
+        api.add_exception_handler(kind, partial(not_done, status=status))
 
     @api.exception_handler(PermissionDenied)
     def forbidden(request: HttpRequest, error: PermissionDenied) -> HttpResponse:

@@ -105,7 +105,7 @@ class Root:
         self, info: Any, where: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """Return where a person works unless they chose another workspace, as a list of one."""
-        wanted = (where or {}).get("user_id", {}).get("_eq", str(self.user.pk))
+        wanted = _equal_to("user_id", where or {}) or str(self.user.pk)
         found = Workspace.objects.visible_to(self.user).filter(default_for=_uuid(wanted)).first()
         return [{"workspace": _workspace(found)}] if found else []
 
@@ -131,9 +131,9 @@ class Root:
 
     def delete_workspace_users(self, info: Any, where: dict[str, Any]) -> dict[str, int]:
         """Take one person out of one workspace."""
-        parts = [where, *where.get("_and", [])]
-        users = {part["user_id"]["_eq"] for part in parts if "user_id" in part}
-        workspaces = {part["workspace_id"]["_eq"] for part in parts if "workspace_id" in part}
+        parts = [where, *(where.get("_and") or [])]
+        users = {_equal_to("user_id", part) for part in parts} - {None}
+        workspaces = {_equal_to("workspace_id", part) for part in parts} - {None}
         if len(users) != 1 or len(workspaces) != 1:
             raise WorkspaceRefused("Name one user_id and one workspace_id.")
         workspace = visible_or_404(Workspace.objects.all(), self.user, pk=workspaces.pop())
@@ -157,7 +157,7 @@ def graphql(request: HttpRequest) -> JsonResponse:
     try:
         body = read_json_object(request.body)
     except Refused as error:
-        return refusal(error.status, str(error))
+        return refusal(400, str(error))
     query, variables = body.get("query"), body.get("variables") or {}
     if not isinstance(query, str) or not isinstance(variables, dict):
         return refusal(400, "The body has to hold a query as text, and variables as an object.")
@@ -231,6 +231,11 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
 def _members(workspace: Workspace) -> list[dict[str, str]]:
     members = Membership.objects.filter(workspace=workspace).order_by("created_at", "pk")
     return [{"user_id": str(each.user_id)} for each in members]
+
+
+def _equal_to(name: str, where: dict[str, Any]) -> Any:
+    """Return what a field has to equal; None where that was left open."""
+    return (where.get(name) or {}).get("_eq")
 
 
 def _bigint(value: Any) -> int:

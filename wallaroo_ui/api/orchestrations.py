@@ -20,7 +20,7 @@ from tasks import removal
 from tasks.models import Task
 from wallaroo_ui.api.bearer import Caller, caller_with
 from wallaroo_ui.api.bodies import read_json_object
-from wallaroo_ui.api.errors import Conflict, Refused
+from wallaroo_ui.api.errors import Refused
 from wallaroo_ui.api.schemas import (
     ERRORS_WITH_404,
     ById,
@@ -205,12 +205,9 @@ def delete_orchestrations(request: HttpRequest, wanted: DeleteOrchestrationsRequ
         require_change(orchestration.workspace, user)
     freed = sum(map(removal.bytes_of, found))
     if wanted.confirm_delete:
-        try:
-            with transaction.atomic():
-                for orchestration in found:
-                    removal.delete_orchestration(orchestration=orchestration, user=user)
-        except removal.StillInUse as refusal:
-            raise Conflict(str(refusal)) from refusal
+        with transaction.atomic():
+            for orchestration in found:
+                removal.delete_orchestration(orchestration=orchestration, user=user)
     return {"bytes": freed}
 
 

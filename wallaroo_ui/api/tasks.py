@@ -14,7 +14,7 @@ from orchestrations.models import Orchestration
 from tasks import services
 from tasks.models import MAX_TIMEOUT_SECONDS, Kind, Task, TaskRun
 from tasks.schedules import Schedule, ScheduleRefused
-from tasks.services import NotRunnable, TaskSettings
+from tasks.services import TaskSettings
 from wallaroo_ui.api.errors import Refused
 from wallaroo_ui.api.orchestrations import LAST_RUNS, Between
 from wallaroo_ui.api.schemas import (
@@ -133,8 +133,6 @@ def _create(
         raise Refused(f"json: {refusal.message}") from refusal
     except ScheduleRefused as refusal:
         raise Refused(f"schedule: {refusal}") from refusal
-    except NotRunnable as refusal:
-        raise Refused(str(refusal)) from refusal
     return Status(201, _shown(task))
 
 

@@ -21,7 +21,6 @@ from wallaroo_ui.api.scopes import MANAGE, user_of
 from wallaroo_ui.workspaces import services
 from wallaroo_ui.workspaces.access import require_owner, visible_or_404
 from wallaroo_ui.workspaces.models import Membership, Role, Workspace
-from wallaroo_ui.workspaces.services import WorkspaceRefused
 
 router = Router(tags=["workspaces"])
 
@@ -56,10 +55,7 @@ class CreatedWorkspace(Schema):
 @router.post("/workspaces/create", response={200: CreatedWorkspace, **ERRORS}, auth=MANAGE)
 def create_workspace(request: HttpRequest, wanted: CreateWorkspaceRequest) -> Any:
     """Make a workspace; the caller owns it."""
-    try:
-        workspace = services.open_workspace(name=wanted.workspace_name, owner=user_of(request))
-    except WorkspaceRefused as refusal:
-        raise Refused(f"workspace_name: {refusal}") from refusal
+    workspace = services.open_workspace(name=wanted.workspace_name, owner=user_of(request))
     return {"workspace_id": workspace.pk}
 
 
@@ -83,10 +79,7 @@ def add_workspace_user(request: HttpRequest, wanted: AddMemberRequest) -> Any:
     user = user_of(request)
     workspace = visible_or_404(Workspace.objects.all(), user, pk=wanted.workspace_id)
     require_owner(workspace, user)
-    try:
-        services.set_member(workspace=workspace, user=_person(wanted), role=wanted.user_type)
-    except WorkspaceRefused as refusal:
-        raise Refused(str(refusal)) from refusal
+    services.set_member(workspace=workspace, user=_person(wanted), role=wanted.user_type)
     return {}
 
 
@@ -106,10 +99,7 @@ def remove_workspace_user(request: HttpRequest, wanted: Member) -> Any:
     member = _person(wanted)
     if member != user:
         require_owner(workspace, user)
-    try:
-        removed = services.remove_member(workspace=workspace, user=member)
-    except WorkspaceRefused as refusal:
-        raise Refused(str(refusal)) from refusal
+    removed = services.remove_member(workspace=workspace, user=member)
     return {"affected_rows": int(removed)}
 
 
