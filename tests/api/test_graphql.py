@@ -180,6 +180,22 @@ def test_a_bad_body_is_refused_in_words(api: ApiClient, body: str) -> None:
     assert response.json()["msg"]
 
 
+def test_a_short_query_that_asks_for_very_much_is_refused(api: ApiClient) -> None:
+    def many(what: str) -> str:
+        return " ".join(f"a{number}: {what}" for number in range(20))
+
+    query = (
+        f"{{ {many('__schema { types { ...Type } }')} }}"
+        f"fragment Type on __Type {{ {many('fields { ...Field }')} }}"
+        f"fragment Field on __Field {{ {many('name')} }}"
+    )
+    answer = api.ask(query)
+    assert not answer.get("data")
+    assert [error["message"] for error in answer["errors"]] == [
+        "The query asks for more than 400 fields, with its fragments."
+    ]
+
+
 def test_nobody_reads_the_schema_without_a_token() -> None:
     response = ApiClient().send("POST", "/v1/graphql", {"query": get_introspection_query()})
     assert (response.status_code, response.json()["code"]) == (401, 401)
