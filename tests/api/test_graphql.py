@@ -139,6 +139,39 @@ def test_removing_a_member(
     assert "nothing here" in foreign["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        "{}",
+        "{_and: null}",
+        "{user_id: null, workspace_id: {_eq: %d}}",
+        "{user_id: {}, workspace_id: {_eq: %d}}",
+        "{user_id: {_eq: null}, workspace_id: {_eq: %d}}",
+        '{user_id: {_eq: "x"}, workspace_id: null}',
+    ],
+)
+def test_a_removal_that_does_not_say_of_whom_is_refused_in_words(
+    api: ApiClient, workspace: Workspace, where: str
+) -> None:
+    before = Membership.objects.count()
+    where = where.replace("%d", str(workspace.pk))
+    answer = api.ask(f"mutation {{ delete_workspace_users(where: {where}) {{ affected_rows }} }}")
+    words = "Name one user_id and one workspace_id."
+    assert [error["message"] for error in answer["errors"]] == [words]
+    assert Membership.objects.count() == before
+
+
+def test_no_filter_is_the_caller_also_where_it_is_null(api: ApiClient, owner: User) -> None:
+    own = Workspace.objects.get(default_for=owner)
+    query = "{ user_default_workspace(where: {user_id: null}) { workspace { id } } }"
+    assert api.ask(query) == {"data": {"user_default_workspace": [{"workspace": {"id": own.pk}}]}}
+
+
+def test_a_name_with_a_nul_in_it_is_refused_in_words(api: ApiClient) -> None:
+    query = r'mutation { insert_workspace_one(object: {name: "a\u0000"}) { id } }'
+    assert "NUL" in api.ask(query)["errors"][0]["message"]
+
+
 def test_a_token_that_may_not_manage_changes_nothing(owner: User) -> None:
     _, text = services.create_api_token(
         user=owner, name="ci", scope=Scope.RUN, lifetime=None, at=timezone.now()

@@ -117,7 +117,7 @@ class Root:
         self, info: Any, where: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """Return where a person works unless they chose another workspace, as a list of one."""
-        wanted = (where or {}).get("user_id", {}).get("_eq", str(self.user.pk))
+        wanted = ((where or {}).get("user_id") or {}).get("_eq", str(self.user.pk))
         found = Workspace.objects.visible_to(self.user).filter(default_for=_uuid(wanted)).first()
         return [{"workspace": _workspace(found)}] if found else []
 
@@ -136,6 +136,8 @@ class Root:
         if "user_default_workspaces" in object:
             return _workspace(services.ensure_default_workspace(self.user))
         name = object.get("name") or ""
+        if "\0" in name:  # Written in the query as an escape; PostgreSQL takes no such text.
+            raise WorkspaceRefused("A workspace's name has no NUL in it.")
         found = Workspace.objects.visible_to(self.user).filter(name=name).first()
         if on_conflict is not None and found is not None:
             return _workspace(found)
@@ -143,10 +145,12 @@ class Root:
 
     def delete_workspace_users(self, info: Any, where: dict[str, Any]) -> dict[str, int]:
         """Take one person out of one workspace."""
-        parts = [where, *where.get("_and", [])]
-        users = {part["user_id"]["_eq"] for part in parts if "user_id" in part}
-        workspaces = {part["workspace_id"]["_eq"] for part in parts if "workspace_id" in part}
-        if len(users) != 1 or len(workspaces) != 1:
+        parts = [where, *(where.get("_and") or [])]
+        users = {(part["user_id"] or {}).get("_eq") for part in parts if "user_id" in part}
+        workspaces = {
+            (part["workspace_id"] or {}).get("_eq") for part in parts if "workspace_id" in part
+        }
+        if len(users) != 1 or len(workspaces) != 1 or None in users | workspaces:
             raise WorkspaceRefused("Name one user_id and one workspace_id.")
         workspace = visible_or_404(Workspace.objects.all(), self.user, pk=workspaces.pop())
         member = User.objects.filter(pk=_uuid(users.pop())).first()
