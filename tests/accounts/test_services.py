@@ -110,6 +110,18 @@ def test_a_new_password_ends_logins_and_approvals_but_no_api_tokens(ann: User) -
     assert services.use_api_token(text=token, at=NOON) is not None
 
 
+def test_logins_end_where_the_password_is_taken_away(ann: User) -> None:
+    login = log_in(ann)
+    authorization, _ = devices.ask(address=None, user_agent="", at=NOON)
+    devices.decide(authorization=authorization, user=ann, approve=True, at=NOON)
+
+    ann.set_unusable_password()  # As the admin does to disable it.
+    ann.save()
+
+    assert services.use_refresh_token(text=login, at=NOON) is None
+    assert not ann.device_authorizations.exists()
+
+
 def test_logins_do_not_come_back_with_a_deactivated_person(ann: User) -> None:
     login, token = log_in(ann), new_token(ann)
 

@@ -161,7 +161,7 @@ ROWS = [
         "delete_orchestrations",
         f"{V1}/orchestration/delete_orchestrations",
         200,
-        MEMBERS_CHANGE,
+        MEMBERS_CHANGE | MANAGERS,
         lambda world: {"orchestrations": [str(world.orchestration.pk)]},
     ),
     Row(

@@ -141,11 +141,24 @@ def test_removing_a_member(
 
 @pytest.mark.parametrize(
     "where",
-    ["{}", "{_and: null}", "{user_id: null}", "{user_id: {}}", "{user_id: {_eq: null}}"],
+    [
+        "{}",
+        "{_and: null}",
+        "{user_id: null, workspace_id: {_eq: %d}}",
+        "{user_id: {}, workspace_id: {_eq: %d}}",
+        "{user_id: {_eq: null}, workspace_id: {_eq: %d}}",
+        '{user_id: {_eq: "x"}, workspace_id: null}',
+    ],
 )
-def test_a_member_to_remove_has_to_be_named(api: ApiClient, where: str) -> None:
+def test_a_removal_that_does_not_say_of_whom_is_refused_in_words(
+    api: ApiClient, workspace: Workspace, where: str
+) -> None:
+    before = Membership.objects.count()
+    where = where.replace("%d", str(workspace.pk))
     answer = api.ask(f"mutation {{ delete_workspace_users(where: {where}) {{ affected_rows }} }}")
-    assert answer["errors"][0]["message"] == "Name one user_id and one workspace_id."
+    words = "Name one user_id and one workspace_id."
+    assert [error["message"] for error in answer["errors"]] == [words]
+    assert Membership.objects.count() == before
 
 
 @pytest.mark.parametrize("where", ["null", "{}", "{user_id: null}", "{user_id: {_eq: null}}"])
@@ -155,6 +168,11 @@ def test_the_default_workspace_is_one_s_own_unless_said(
     answer = api.ask(f"{{ user_default_workspace(where: {where}) {{ workspace {{ id }} }} }}")
     own = Workspace.objects.get(default_for=owner)
     assert answer["data"]["user_default_workspace"] == [{"workspace": {"id": own.pk}}]
+
+
+def test_a_name_with_a_nul_in_it_is_refused_in_words(api: ApiClient) -> None:
+    query = r'mutation { insert_workspace_one(object: {name: "a\u0000"}) { id } }'
+    assert "NUL" in api.ask(query)["errors"][0]["message"]
 
 
 def test_a_token_that_may_not_manage_changes_nothing(owner: User) -> None:
@@ -196,6 +214,22 @@ def test_a_bad_body_is_refused_in_words(api: ApiClient, body: str) -> None:
     response = api.send("POST", "/v1/graphql", body)
     assert response.status_code == 400
     assert response.json()["msg"]
+
+
+def test_a_short_query_that_asks_for_very_much_is_refused(api: ApiClient) -> None:
+    def many(what: str) -> str:
+        return " ".join(f"a{number}: {what}" for number in range(20))
+
+    query = (
+        f"{{ {many('__schema { types { ...Type } }')} }}"
+        f"fragment Type on __Type {{ {many('fields { ...Field }')} }}"
+        f"fragment Field on __Field {{ {many('name')} }}"
+    )
+    answer = api.ask(query)
+    assert not answer.get("data")
+    assert [error["message"] for error in answer["errors"]] == [
+        "The query asks for more than 400 fields, with its fragments."
+    ]
 
 
 def test_nobody_reads_the_schema_without_a_token() -> None:

@@ -200,6 +200,7 @@ def test_an_invited_person_can_log_in_and_has_a_workspace(admin: User) -> None:
     [
         ({"email": "no address"}, "valid email"),
         ({"email": "Owner@example.com"}, "already"),
+        ({"email": f"{'x' * 150}@example.com"}, "more than 150 characters"),
         ({"email": "ann@example.com", "password": "short"}, "too short"),
         ({}, "email: Field required"),
     ],

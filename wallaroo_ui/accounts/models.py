@@ -74,12 +74,14 @@ class User(AbstractUser):
         return self.email or self.username
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a new password, or the end of the account, ends the SDK's logins."""
+        """Save; a new password, or none, or the end of the account, ends the SDK's logins."""
         # Django keeps the text for hooks such as this; not so where it only renews the hash.
         has_new_password = self._password is not None
+        # An administrator who takes the password away leaves no such text.
+        has_no_password = not self.has_usable_password()
         with transaction.atomic():
             super().save(*args, **kwargs)
-            if has_new_password or not self.is_active:
+            if has_new_password or has_no_password or not self.is_active:
                 self.refresh_tokens.all().delete()
                 self.device_authorizations.all().delete()
 

@@ -4,12 +4,14 @@ import logging
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import MaxLengthValidator, validate_email
 from django.db import IntegrityError, transaction
 
 from wallaroo_ui.accounts.models import User
 
 logger = logging.getLogger(__name__)
+
+LONGEST_EMAIL = 150  # It becomes a user name, and those are no longer.
 
 
 class PersonRefused(Exception):
@@ -28,6 +30,7 @@ def invite_user(*, email: str, password: str | None, by: User) -> User:
     user = User(username=email, email=email)
     try:
         validate_email(email)
+        MaxLengthValidator(LONGEST_EMAIL, "It has more than %(limit_value)s characters.")(email)
         if password is not None:
             validate_password(password, user)
     except ValidationError as error:

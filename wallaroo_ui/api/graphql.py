@@ -51,42 +51,54 @@ logger = logging.getLogger(__name__)
 
 MOST_TOKENS = 1000  # The SDK's longest query, its introspection, has some 300.
 MOST_DEPTH = 15  # Introspection asks for types of types of types.
+MOST_FIELDS = 400  # Introspection has some 200, with those of its fragments.
 # What says in its own words why something was refused.
 SAYABLE = (GraphQLError, PermissionDenied, WorkspaceRefused)
 
 
-class DepthLimit(ASTValidationRule):
-    """Refuses queries that are nested more deeply than anything here is."""
+class SizeLimit(ASTValidationRule):
+    """Refuses queries that are deeper, or ask for more, than anything here does.
+
+    Few words are enough to ask for very much: fields under other names, in fragments that are
+    used again and again.
+    """
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
-        self._of_fragments: dict[str, int] = {}
+        self._of_fragments: dict[str, tuple[int, int]] = {}
 
     def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
         """Measure one operation."""
-        if self._depth(node.selection_set) > MOST_DEPTH:
+        depth, fields = self._measure(node.selection_set)
+        if depth > MOST_DEPTH:
             words = f"The query is nested more than {MOST_DEPTH} deep."
             self.report_error(GraphQLError(words, node))
+        if fields > MOST_FIELDS:
+            words = f"The query asks for more than {MOST_FIELDS} fields, with its fragments."
+            self.report_error(GraphQLError(words, node))
 
-    def _depth(self, selections: SelectionSetNode | None) -> int:
-        return max(map(self._depth_of, selections.selections), default=0) if selections else 0
+    def _measure(self, selections: SelectionSetNode | None) -> tuple[int, int]:
+        """Return how deep it is, and how many fields it has, each as often as it is asked for."""
+        sizes = [self._size_of(each) for each in selections.selections] if selections else []
+        return max((depth for depth, _ in sizes), default=0), sum(fields for _, fields in sizes)
 
-    def _depth_of(self, selection: SelectionNode) -> int:
+    def _size_of(self, selection: SelectionNode) -> tuple[int, int]:
         if isinstance(selection, FragmentSpreadNode):
-            return self._depth_of_fragment(selection.name.value)
+            return self._size_of_fragment(selection.name.value)
         if isinstance(selection, FieldNode):
-            return 1 + self._depth(selection.selection_set)
-        return (
-            self._depth(selection.selection_set) if isinstance(selection, InlineFragmentNode) else 0
-        )
+            depth, fields = self._measure(selection.selection_set)
+            return depth + 1, fields + 1
+        if isinstance(selection, InlineFragmentNode):
+            return self._measure(selection.selection_set)
+        return 0, 0
 
-    def _depth_of_fragment(self, name: str) -> int:
+    def _size_of_fragment(self, name: str) -> tuple[int, int]:
         # Each is measured once. One that holds itself counts nothing; another rule refuses it.
         if name not in self._of_fragments:
-            self._of_fragments[name] = 0
+            self._of_fragments[name] = (0, 0)
             fragment = self.context.get_fragment(name)
             if fragment is not None:
-                self._of_fragments[name] = self._depth(fragment.selection_set)
+                self._of_fragments[name] = self._measure(fragment.selection_set)
         return self._of_fragments[name]
 
 
@@ -124,6 +136,8 @@ class Root:
         if "user_default_workspaces" in object:
             return _workspace(services.ensure_default_workspace(self.user))
         name = object.get("name") or ""
+        if "\0" in name:  # Written in the query as an escape; PostgreSQL takes no such text.
+            raise WorkspaceRefused("A workspace's name has no NUL in it.")
         found = Workspace.objects.visible_to(self.user).filter(name=name).first()
         if on_conflict is not None and found is not None:
             return _workspace(found)
@@ -190,7 +204,7 @@ def _document(query: str) -> DocumentNode | tuple[GraphQLError, ...]:
         document = parse(query, max_tokens=MOST_TOKENS)
     except GraphQLError as error:
         return (error,)
-    rules = [*specified_rules, DepthLimit]
+    rules = [*specified_rules, SizeLimit]
     return tuple(validate(_schema(), document, rules)) or document
 
 

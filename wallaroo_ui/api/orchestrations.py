@@ -35,7 +35,7 @@ from wallaroo_ui.api.schemas import (
     TaskOut,
     WorkspaceOut,
 )
-from wallaroo_ui.api.scopes import READ, RUN, user_of
+from wallaroo_ui.api.scopes import MANAGE, READ, RUN, user_of
 from wallaroo_ui.streaming import stream_file
 from wallaroo_ui.workspaces.access import require_change, visible_or_404
 from wallaroo_ui.workspaces.models import Workspace
@@ -192,7 +192,7 @@ class Freed(Schema):
 @router.post(
     "/orchestration/delete_orchestrations",
     response={200: Freed, **ERRORS_WITH_404, 409: Error},
-    auth=RUN,
+    auth=MANAGE,
 )
 def delete_orchestrations(request: HttpRequest, wanted: DeleteOrchestrationsRequest) -> Any:
     """Delete orchestrations with their tasks, runs and logs: all of them, or none."""
