@@ -130,6 +130,14 @@ def test_the_list_may_be_narrowed(api: ApiClient, workspace: Workspace, owner: U
     assert api.post("orchestration/list_all", {"workspace_ids": [other.pk, 999]}).status_code == 404
 
 
+def test_so_many_ids_that_no_database_takes_them_are_refused(api: ApiClient) -> None:
+    many = list(range(1, 300_000))
+    response = api.post("orchestration/list_all", {"workspace_ids": many})
+    assert response.status_code == 400
+    assert "at most 10000 items" in response.json()["msg"]
+    assert api.post("orchestration/list_all", {"workspace_ids": many[:10_000]}).status_code == 404
+
+
 def test_an_orchestration_whose_maker_is_gone_is_still_shown(
     api: ApiClient, workspace: Workspace
 ) -> None:

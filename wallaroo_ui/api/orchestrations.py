@@ -23,6 +23,7 @@ from wallaroo_ui.api.bodies import read_json_object
 from wallaroo_ui.api.errors import Refused
 from wallaroo_ui.api.schemas import (
     ERRORS_WITH_404,
+    ID_LIST,
     ById,
     Error,
     Id,
@@ -112,7 +113,7 @@ class ListAllOrchestrationsRequest(Schema):
         time_range: uploaded between these two moments.
     """
 
-    workspace_ids: list[Id] | None = None
+    workspace_ids: Annotated[list[Id], ID_LIST] | None = None
     task_run_status: list[RunStatus] | None = None
     killed: StrictBool | None = None
     time_range: Between | None = None
@@ -179,7 +180,7 @@ def get_orchestration(request: HttpRequest, wanted: ById) -> Any:
 class DeleteOrchestrationsRequest(Schema):
     """Which ones. Without `confirm_delete` it is only said how much would be freed."""
 
-    orchestrations: list[UUID]
+    orchestrations: Annotated[list[UUID], ID_LIST]
     confirm_delete: StrictBool = False
 
 

@@ -23,6 +23,8 @@ from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Workspace
 
 LARGEST_ID = 2**63 - 1
+# SQLite takes no more than some 30,000 values in one statement.
+ID_LIST = Field(max_length=10_000)
 # A continuous task is in a crash loop once this many of its runs in a row failed at once.
 CRASHES = 3
 

@@ -1,6 +1,6 @@
 """People over REST: who there is, and for admins inviting and deactivating."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest
@@ -8,7 +8,7 @@ from ninja import Router, Schema
 
 from wallaroo_ui.accounts import people
 from wallaroo_ui.accounts.models import User
-from wallaroo_ui.api.schemas import ERRORS, ERRORS_WITH_404, Empty, UserOut
+from wallaroo_ui.api.schemas import ERRORS, ERRORS_WITH_404, ID_LIST, Empty, UserOut
 from wallaroo_ui.api.scopes import MANAGE, user_of
 from wallaroo_ui.workspaces.access import people_known_to, require_platform_admin
 
@@ -18,7 +18,7 @@ router = Router(tags=["users"])
 class QueryRequest(Schema):
     """Whom; nothing or an empty list is everybody whom the caller may see."""
 
-    user_ids: list[str] | None = None
+    user_ids: Annotated[list[str], ID_LIST] | None = None
 
 
 class Users(Schema):
