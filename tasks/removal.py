@@ -39,6 +39,8 @@ def delete_orchestration(*, orchestration: Orchestration, user: User) -> bool:
     if Packaging.objects.filter(orchestration=locked).unfinished().exists():
         raise StillInUse(f"{locked} is being packaged. Wait for its end, or stop it.")
     tasks = Task.objects.filter(orchestration=locked)
+    # Locked: whoever asks for one more run waits, and then finds no task.
+    list(tasks.select_for_update().order_by("pk"))
     going_on = tasks.filter(
         Q(pk__in=TaskRun.objects.filter(task__in=tasks).unfinished().values("task"))
         | Q(state=Task.State.PENDING_KILL)

@@ -246,11 +246,14 @@ def _next_continuous_now(task: Task, *, at: datetime, **fields: Any) -> TaskRun:
 
 
 def _locked(task: Task) -> Task:
-    locked: Task = (
+    locked: Task | None = (
         Task.objects.select_for_update(of=("self",))
         .select_related("orchestration__workspace")
-        .get(pk=task.pk)
+        .filter(pk=task.pk)
+        .first()
     )
+    if locked is None:
+        raise NotRunnable(f"{task} has been deleted in the meantime.")
     if locked.is_ended:
         raise NotRunnable("It has been stopped for good. Make a new task instead.")
     return locked

@@ -1,14 +1,18 @@
 """Orchestrations over REST."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, transaction
+from django.utils import timezone
 
 from orchestrations.models import Orchestration
+from tasks import removal
 from tasks.models import Kind, Task
-from tasks.services import NotRunnable
+from tasks.services import NotRunnable, run_again
 from tests.api.conftest import ApiClient, client_of
 from tests.factories import (
     make_orchestration,
@@ -215,6 +219,41 @@ def test_what_goes_on_is_not_deleted_and_nothing_beside_it(
     assert response.status_code == 409
     assert "Stop it first" in response.json()["msg"]
     assert Orchestration.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_asked_for_at_the_moment_of_deletion_is_not_lost(
+    orchestration: Orchestration, owner: User
+) -> None:
+    task = make_task(orchestration)
+    refusals: list[Exception] = []
+
+    def delete_at_once() -> None:
+        try:
+            removal.delete_orchestration(orchestration=orchestration, user=owner)
+        except Exception as error:  # noqa: BLE001 (the test looks at it)
+            refusals.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=delete_at_once)
+    with transaction.atomic():
+        run = run_again(task=task, user=owner, at=timezone.now())
+        thread.start()
+        thread.join(timeout=1)  # It waits for us, by now or a little later.
+    thread.join(timeout=60)
+
+    assert [type(refusal) for refusal in refusals] == [removal.StillInUse]
+    assert task.runs.get() == run
+
+
+def test_no_run_is_made_of_a_task_that_was_deleted_meanwhile(
+    orchestration: Orchestration, owner: User
+) -> None:
+    task = make_task(orchestration)
+    Orchestration.objects.all().delete()
+    with pytest.raises(NotRunnable, match="deleted in the meantime"):
+        run_again(task=task, user=owner, at=timezone.now())
 
 
 def test_what_is_being_packaged_is_not_deleted(
