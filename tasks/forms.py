@@ -1,12 +1,9 @@
 """What a person may send about tasks, and the words when it is refused."""
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
@@ -41,16 +38,6 @@ TIMEOUT_WORDS = SECONDS | {
     "min_value": "A run needs at least 1 second.",
     "max_value": f"At most 30 days, which is {MAX_TIMEOUT_SECONDS} seconds.",
 }
-
-
-@lru_cache(maxsize=1)
-def time_zones() -> Sequence[str]:
-    """Return the names that are offered: places, and UTC."""
-    return sorted(
-        name
-        for name in available_timezones()
-        if name == "UTC" or ("/" in name and not name.startswith(("Etc/", "SystemV/", "US/")))
-    )
 
 
 class ScheduleForm(forms.Form):

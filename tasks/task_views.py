@@ -16,11 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from orchestrations.models import Orchestration
 from tasks import ledger, services
 from tasks.coming import coming_runs
-from tasks.forms import ArgumentsForm, ScheduleForm, TaskForm, time_zones
+from tasks.forms import ArgumentsForm, ScheduleForm, TaskForm
 from tasks.models import Kind, Task, TaskRun
 from tasks.schedule_words import describe
 from tasks.schedules import ScheduleRefused
 from tasks.state_words import kill_words, state_of
+from wallaroo_ui.forms import time_zones
 from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
 from wallaroo_ui.streaming import Opener, stream_zip
 from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404

@@ -36,6 +36,7 @@ MEMBERS_LOOK = (LOGIN, 404, 200, 200, 200, 200)
 MEMBERS_CHANGE_PAGE = (LOGIN, 404, 403, 200, 200, 200)
 MEMBERS_CHANGE = (LOGIN, 404, 403, 302, 302, 302)
 ADMINS_LOOK = (LOGIN, 403, 403, 403, 403, 200)
+OWNERS_CHANGE = (LOGIN, 404, 403, 403, 302, 302)
 LOGGED_IN = (LOGIN, 200, 200, 200, 200, 200)
 # The connection of this world is made by somebody who is not among the actors.
 MAKERS_CHANGE_PAGE = (LOGIN, 404, 403, 403, 403, 200)
@@ -47,6 +48,7 @@ class World:
     """One of everything."""
 
     workspace: Workspace
+    member: User
     orchestration: Orchestration
     packaging: Packaging
     run: TaskRun
@@ -69,6 +71,10 @@ class Row:
 
 def of_workspace(world: World) -> list[Any]:
     return [world.workspace.pk]
+
+
+def of_member(world: World) -> list[Any]:
+    return [world.workspace.pk, world.member.pk]
 
 
 def of_orchestration(world: World) -> list[Any]:
@@ -130,6 +136,20 @@ ROWS = [
     Row("accounts:device", LOGGED_IN),
     Row("accounts:device", LOGGED_IN, method="post"),
     Row("workspaces:list", LOGGED_IN),
+    Row("workspaces:create", LOGGED_IN),
+    Row(
+        "workspaces:create",
+        (LOGIN, 302, 302, 302, 302, 302),
+        method="post",
+        data=(("name", "a"),),
+    ),
+    Row("workspaces:detail", MEMBERS_LOOK, of_workspace),
+    Row("workspaces:time-zone", OWNERS_CHANGE, of_workspace, "post", (("time_zone", "UTC"),)),
+    # Everybody may leave; the last owner is told why not, and an admin that they are no member.
+    Row("workspaces:leave", (LOGIN, 404, 302, 302, 302, 302), of_workspace, "post"),
+    Row("workspaces:member-add", (LOGIN, 404, 403, 403, 422, 422), of_workspace, "post"),
+    Row("workspaces:member-role", OWNERS_CHANGE, of_member, "post", (("role", "owner"),)),
+    Row("workspaces:member-remove", OWNERS_CHANGE, of_member, "post"),
     Row("connections:list", LOGGED_IN),
     Row("connections:of-workspace", MEMBERS_LOOK, of_workspace),
     Row("connections:create", LOGGED_IN),
@@ -201,11 +221,12 @@ ROWS = [
 
 
 @pytest.fixture
-def world(workspace: Workspace, orchestration: Orchestration, owner: User) -> World:
+def world(workspace: Workspace, orchestration: Orchestration, owner: User, viewer: User) -> World:
     packaging = Packaging.objects.create(orchestration=orchestration)
     run = make_run(make_task(orchestration, created_by=owner), status=Status.QUEUED)
     return World(
         workspace=workspace,
+        member=viewer,
         orchestration=orchestration,
         packaging=packaging,
         run=run,

@@ -163,3 +163,21 @@ def test_nodes_are_drained_from_the_list(admin_site: Client) -> None:
     assert Node.objects.get().is_draining
     act(admin_site, "executions_node", "take_work_again", node)
     assert not Node.objects.get().is_draining
+
+
+@pytest.mark.parametrize("way", ["with a password", "without one"])
+def test_an_administrator_makes_a_person(way: str, admin_site: Client) -> None:
+    url = reverse("admin:accounts_user_add")
+    address = "ann@example.com"
+    page = admin_site.get(url, {"username": address, "email": address})
+    assert page.content.decode().count(f'value="{address}"') == 2
+    person = {"username": address, "email": address, "usable_password": "false"}
+    if way == "with a password":
+        words = "correct horse battery"
+        person |= {"usable_password": "true", "password1": words, "password2": words}
+
+    assert admin_site.post(url, person).status_code == 302
+
+    user = User.objects.get(email=address)
+    assert user.has_usable_password() is (way == "with a password")
+    assert user.default_workspace is not None

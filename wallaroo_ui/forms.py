@@ -1,10 +1,23 @@
-"""Fields that forms of several apps share."""
+"""What forms of several apps share."""
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 
 from wallaroo_ui.json_text import JSONRefused, parse_object
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> Sequence[str]:
+    """Return the names that are offered: places, and UTC."""
+    return sorted(
+        name
+        for name in available_timezones()
+        if name == "UTC" or ("/" in name and not name.startswith(("Etc/", "SystemV/", "US/")))
+    )
 
 
 class JSONObjectField(forms.CharField):

@@ -2,13 +2,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.forms import AdminUserCreationForm
 from django.http import HttpRequest
 
 from wallaroo_ui.accounts.models import ApiToken, RefreshToken, User
 
 
-class NewUserForm(UserCreationForm[User]):
+class NewUserForm(AdminUserCreationForm[User]):
     """A new person, with the address that the SDK and their default workspace need."""
 
     class Meta:

@@ -64,10 +64,15 @@ def may_change(workspace: Workspace, user: "User | AnonymousUser") -> bool:
 
 
 def require_owner(workspace: Workspace, user: "User | AnonymousUser") -> None:
-    """Let pass who may change the members of `workspace`, or answer 403."""
+    """Let pass who may change `workspace` itself and its members, or answer 403."""
+    if not may_manage(workspace, user):
+        raise PermissionDenied(f"Only an owner may change {workspace} and its members.")
+
+
+def may_manage(workspace: Workspace, user: "User | AnonymousUser") -> bool:
+    """Tell whether to offer `user` the forms that `require_owner` guards."""
     role = workspace.role_of(user)
-    if role is None or not role.may_manage_members:
-        raise PermissionDenied(f"Only an owner of {workspace} may change its members.")
+    return role is not None and role.may_manage_members
 
 
 def require_platform_admin(user: "User") -> None:

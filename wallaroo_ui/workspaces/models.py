@@ -35,7 +35,7 @@ class Role(models.TextChoices):
 
     @property
     def may_manage_members(self) -> bool:
-        """Tell whether this role may add, change and remove members."""
+        """Tell whether this role may add, change and remove members, and set the time zone."""
         return self is Role.OWNER
 
 
@@ -102,6 +102,11 @@ class Workspace(models.Model):
     def get_absolute_url(self) -> str:
         """Return the address of the workspace's Workloads list."""
         return reverse("orchestrations:list", args=[self.pk])
+
+    @property
+    def page_url(self) -> str:
+        """Return the address of its own page: its facts and members."""
+        return reverse("workspaces:detail", args=[self.pk])
 
     def role_of(self, user: "User | AnonymousUser") -> Role | None:
         """Return the role of `user` here; platform admins act as owners everywhere."""

@@ -35,6 +35,13 @@ def open_workspace(*, name: str, owner: User) -> Workspace:
         raise WorkspaceRefused(f"There is a workspace {name} already.") from error
 
 
+def set_time_zone(*, workspace: Workspace, time_zone: str) -> None:
+    """Let new schedules be meant in another zone; those that exist keep theirs."""
+    workspace.time_zone = time_zone
+    workspace.save(update_fields=["time_zone"])
+    logger.info("time zone set", extra={"workspace": workspace.pk, "time_zone": time_zone})
+
+
 @transaction.atomic
 def set_member(*, workspace: Workspace, user: User, role: Role) -> Membership:
     """Add a person to a workspace, or give a member another role.
