@@ -1,4 +1,4 @@
-"""The door for an ASGI server, with a guard in front of it."""
+"""The door for an ASGI server, with guards in front of it."""
 
 import os
 from typing import cast
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from wallaroo_ui.body_limit import Application, BodyLimit
+from wallaroo_ui.content_type import Utf8Only
 
 
 def most_bytes(path: str) -> int:
@@ -18,4 +19,5 @@ def most_bytes(path: str) -> int:
     return limit
 
 
-application = BodyLimit(cast("Application", get_asgi_application()), most_bytes=most_bytes)
+django = cast("Application", get_asgi_application())
+application = BodyLimit(Utf8Only(django), most_bytes=most_bytes)

@@ -54,11 +54,16 @@ class BodyLimit:
     async def _refuse(self, send: Send, most_bytes: int) -> None:
         megabytes = most_bytes // (1024 * 1024)
         words = f"The request is too large: this server takes at most {megabytes} MB."
-        body = json.dumps({"code": 413, "msg": words}).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await refuse(send, 413, words)
+
+
+async def refuse(send: Send, status: int, words: str) -> None:
+    """Answer in the form of the API's errors, and hang up."""
+    body = json.dumps({"code": status, "msg": words}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
