@@ -84,6 +84,17 @@ def test_an_upload_without_metadata_or_file_is_refused(api: ApiClient) -> None:
     assert "file" in api.upload(metadata="{}").json()["msg"]
 
 
+def test_metadata_as_a_file_is_not_read_where_it_is_large(
+    api: ApiClient, workspace: Workspace, settings: Any
+) -> None:
+    settings.FORM_MAX_BYTES = 100
+    metadata = json.dumps({"workspace_id": workspace.pk}).ljust(101)
+    response = upload(api, SimpleUploadedFile("metadata", metadata.encode()))
+    assert (response.status_code, response.json()["msg"]) == (
+        400, "metadata: this part is too large.",
+    )  # fmt: skip
+
+
 def test_a_bad_archive_is_refused_with_every_problem(api: ApiClient, workspace: Workspace) -> None:
     files = {"requirements.txt": "six", "a/requirements.txt": "six"}
     response = upload(api, json.dumps({"workspace_id": workspace.pk}), files)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile as DjangoFile
 from django.db import transaction
 from django.http import Http404, HttpRequest, StreamingHttpResponse
@@ -94,6 +95,8 @@ def upload_orchestration(
 
 def _metadata(request: HttpRequest, field: str | None) -> Metadata:
     part = request.FILES.get("metadata")
+    if isinstance(part, DjangoFile) and (part.size or 0) > settings.FORM_MAX_BYTES:
+        raise Refused("metadata: this part is too large.")
     text = part.read() if isinstance(part, DjangoFile) else field
     if text is None:
         raise Refused("metadata: this part is missing: JSON with the workspace_id.")
