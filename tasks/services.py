@@ -151,9 +151,10 @@ def resume_task(*, task: Task, at: datetime) -> bool:
 
     Ticks that came meanwhile are recorded as skipped, not made up for.
     """
-    task = Task.objects.select_for_update().get(pk=task.pk)
-    if not task.is_paused:
+    locked = Task.objects.select_for_update().filter(pk=task.pk).first()
+    if locked is None or not locked.is_paused:
         return False
+    task = locked
     task.quick_failures, task.schedule_error = 0, ""
     if task.kind == Kind.SCHEDULED:
         try:

@@ -221,9 +221,7 @@ def _in_words(error: GraphQLError) -> dict[str, Any]:
     words = error.message
     if isinstance(cause, Http404):
         words = WORDS[404]
-    elif cause is not None and not isinstance(
-        cause, (PermissionDenied, WorkspaceRefused, GraphQLError)
-    ):
+    elif cause is not None and not isinstance(cause, SAYABLE):
         logger.error("graphql failed", exc_info=cause)
         words = WORDS[500]
     return {**error.formatted, "message": words}
