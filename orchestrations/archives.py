@@ -32,6 +32,8 @@ __all__ = [
     "ArchiveRefused",
     "Limits",
     "inspect_archive",
+    "list_files",
+    "open_file",
     "unpack_archive",
 ]
 
@@ -96,6 +98,16 @@ class ArchiveFile:
     name: str
     size: int
 
+    @property
+    def folder(self) -> str:
+        """Return the path of its folder with a slash at the end; empty at the top."""
+        return self.name[: self.name.rfind("/") + 1]
+
+    @property
+    def base_name(self) -> str:
+        """Return its name within its folder."""
+        return self.name.removeprefix(self.folder)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
@@ -119,7 +131,7 @@ def inspect_archive(file: IO[bytes], *, limits: Limits = DEFAULT_LIMITS) -> Arch
     """
     entries = read_entries(file, max_entries=limits.max_entries)
     refuse_if_any(_size_problems(entries, limits))
-    files = [entry for entry in entries if not entry.is_folder and not _is_mac_metadata(entry)]
+    files = _files_among(entries)
     scripts = _find_named(files, ENTRY_POINT)
     lists = _find_named(files, REQUIREMENTS)
     text, notes, unreadable = _read_requirements(file, lists)
@@ -135,7 +147,7 @@ def inspect_archive(file: IO[bytes], *, limits: Limits = DEFAULT_LIMITS) -> Arch
         entry_point=scripts[0].name,
         requirements_path=lists[0].name if lists else "",
         requirements=text,
-        files=tuple(ArchiveFile(name=entry.name, size=entry.size) for entry in files),
+        files=tuple(map(_described, files)),
         warnings=(*notes, *_shadow_warnings(files, scripts[0].name)),
     )
 
@@ -165,6 +177,40 @@ def unpack_archive(file: IO[bytes], directory: Path) -> None:
         with path.open("xb") as target:
             os.fchmod(target.fileno(), 0o755 if entry.is_executable else 0o644)
             target.writelines(contents(file, entry))
+
+
+def list_files(file: IO[bytes]) -> list[ArchiveFile]:
+    """List the files of an archive that was accepted, folder by folder; nothing is inflated.
+
+    Raises:
+        ArchiveRefused: the archive is none which `inspect_archive` accepts.
+    """
+    entries = _files_among(read_entries(file, max_entries=DEFAULT_LIMITS.max_entries))
+    return sorted(map(_described, entries), key=lambda found: (found.folder, found.name))
+
+
+def open_file(file: IO[bytes], name: str) -> tuple[ArchiveFile, Iterator[bytes]]:
+    """Find a file of an accepted archive by its whole name, as `list_files` gives it.
+
+    Its contents come in small pieces, while `file` is open, and are as checked as those of
+    `unpack_archive`. Nothing is inflated before the first piece is asked for.
+
+    Raises:
+        FileNotFoundError: the archive has no such file.
+        ArchiveRefused: the archive is none which `inspect_archive` accepts.
+    """
+    for entry in _files_among(read_entries(file, max_entries=DEFAULT_LIMITS.max_entries)):
+        if entry.name == name:
+            return _described(entry), contents(file, entry)
+    raise FileNotFoundError(name)
+
+
+def _files_among(entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if not entry.is_folder and not _is_mac_metadata(entry)]
+
+
+def _described(entry: Entry) -> ArchiveFile:
+    return ArchiveFile(name=entry.name, size=entry.size)
 
 
 def _make_folders(directory: Path, folder: str, made: set[str]) -> None:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from orchestrations import views
+from orchestrations import file_views, views
 
 app_name = "orchestrations"
 
@@ -15,6 +15,14 @@ urlpatterns = [
     path("orchestrations/<uuid:pk>/packaging/", views.orchestration_packaging, name="packaging"),
     path("orchestrations/<uuid:pk>/activity/", views.orchestration_activity, name="activity"),
     path("orchestrations/<uuid:pk>/archive/", views.orchestration_download, name="download"),
+    path(
+        "orchestrations/<uuid:pk>/files/<path:name>", file_views.archive_file, name="archive-file"
+    ),
+    path(
+        "orchestrations/<uuid:pk>/raw/<path:name>",
+        file_views.archive_file_download,
+        name="archive-file-download",
+    ),
     path("orchestrations/<uuid:pk>/package/", views.orchestration_package, name="package"),
     path(
         "orchestrations/<uuid:pk>/package/stop/",

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orchestrations import services
-from orchestrations.archives import ArchiveRefused
+from orchestrations.archives import ArchiveRefused, list_files
 from orchestrations.forms import UploadForm
 from orchestrations.models import Orchestration, Packaging, WorkloadStatus
 from tasks.models import Task, TaskRun
@@ -28,6 +28,8 @@ from wallaroo_ui.workspaces.models import Workspace
 
 WORKLOADS_PER_PAGE = 25
 ROWS_SHOWN = 25
+FILES_SHOWN = 300
+FILES_OPENED = 12
 LOG_LINES_SHOWN = 200
 
 
@@ -107,13 +109,14 @@ def orchestration_upload(request: AuthenticatedRequest, workspace_id: int) -> Ht
 @require_safe
 @login_required
 def orchestration_detail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
-    """Show one orchestration: details, packaging, tasks and runs."""
+    """Show one orchestration: details, files, packaging, tasks and runs."""
     orchestration = _visible(request, pk)
     return TemplateResponse(
         request,
         "orchestrations/orchestration_detail.html",
         {
             **_common(request, orchestration),
+            **_files_context(orchestration),
             **_packaging_context(orchestration),
             **_activity_context(orchestration),
         },
@@ -195,6 +198,21 @@ def _common(request: AuthenticatedRequest, orchestration: Orchestration) -> dict
         "orchestration": orchestration,
         "workspace": orchestration.workspace,
         "may_change": may_change(orchestration.workspace, request.user),
+    }
+
+
+def _files_context(orchestration: Orchestration) -> dict[str, object]:
+    """Return what the archive holds; nothing where it is lost or spoilt."""
+    try:
+        with orchestration.archive.open("rb") as archive:
+            files = list_files(archive)
+    except (FileNotFoundError, ArchiveRefused):
+        files = []
+    return {
+        "files": files[:FILES_SHOWN],
+        "file_count": len(files),
+        "more_files": len(files[FILES_SHOWN:]),
+        "are_files_open": 0 < len(files) <= FILES_OPENED,
     }
 
 

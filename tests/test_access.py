@@ -81,6 +81,10 @@ def of_orchestration(world: World) -> list[Any]:
     return [world.orchestration.pk]
 
 
+def of_file(world: World) -> list[Any]:
+    return [world.orchestration.pk, "main.py"]
+
+
 def of_packaging(world: World) -> list[Any]:
     return [world.packaging.pk]
 
@@ -180,6 +184,8 @@ ROWS = [
     Row("orchestrations:packaging", MEMBERS_LOOK, of_orchestration),
     Row("orchestrations:activity", MEMBERS_LOOK, of_orchestration),
     Row("orchestrations:download", MEMBERS_LOOK, of_orchestration),
+    Row("orchestrations:archive-file", MEMBERS_LOOK, of_file),
+    Row("orchestrations:archive-file-download", MEMBERS_LOOK, of_file),
     Row("orchestrations:package", MEMBERS_CHANGE, of_orchestration, "post"),
     Row("orchestrations:stop-packaging", MEMBERS_CHANGE, of_orchestration, "post"),
     Row("orchestrations:packaging-log", MEMBERS_LOOK, of_packaging),

@@ -35,7 +35,9 @@ def stream_file(
         file_name: offered for saving.
         content_type: what the browser is told.
     """
-    return _stream(request, _pieces(open_file), file_name=file_name, content_type=content_type)
+    return stream_pieces(
+        request, _pieces(open_file), file_name=file_name, content_type=content_type
+    )
 
 
 def stream_zip(
@@ -52,12 +54,17 @@ def stream_zip(
     packed = ZipStream(compress_type=ZIP_DEFLATED)
     for name, open_file in files:
         packed.add(_pieces(open_file), name)
-    return _stream(request, iter(packed), file_name=file_name, content_type="application/zip")
+    return stream_pieces(request, iter(packed), file_name=file_name, content_type="application/zip")
 
 
-def _stream(
-    request: HttpRequest, pieces: Iterator[bytes], *, file_name: str, content_type: str
+def stream_pieces(
+    request: HttpRequest,
+    pieces: Iterator[bytes],
+    *,
+    file_name: str,
+    content_type: str = "application/octet-stream",
 ) -> StreamingHttpResponse:
+    """Answer with what is made while it is sent, to be saved and not opened by the browser."""
     response = StreamingHttpResponse(
         _in_threads(pieces) if isinstance(request, ASGIRequest) else pieces,
         content_type=content_type,
