@@ -17,6 +17,7 @@ from tasks.schedule_picker import Choices, choices_of, lines_for
 from tasks.schedules import MAX_LINE_CHARACTERS, MAX_LINES, Schedule, ScheduleRefused
 from tasks.services import TaskSettings
 from wallaroo_ui.forms import JSONObjectField
+from wallaroo_ui.json_text import JSON, JSONRefused, parse_object, show_object
 
 KINDS = [
     (Kind.ONCE.value, "Run immediately"),
@@ -297,6 +298,22 @@ class TaskForm(ScheduleForm):
             hidden |= {"retries", "retry_delay"}
         for name in hidden:
             self.errors.pop(name, None)
+
+    def fill_arguments(self, names: dict[str, JSON]) -> None:
+        """Show arguments of these names, too; those that are there stay as they are."""
+        shown: Any = self.data if self.is_bound else self.initial
+        try:
+            written = parse_object(shown.get("arguments", ""))
+        except JSONRefused:
+            return  # Nothing is lost, and the field says what is wrong with it.
+        text = show_object(names | written)
+        if self.is_bound:
+            data = QueryDict(mutable=True)
+            data.update(self.data)
+            data["arguments"] = text
+            self.data = data
+        else:
+            self.initial["arguments"] = text
 
     @property
     def has_advanced_errors(self) -> bool:

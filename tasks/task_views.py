@@ -13,6 +13,9 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from orchestrations.archives import ArchiveRefused, open_file
+from orchestrations.argument_names import argument_names
+from orchestrations.highlighting import NotShown, read_text
 from orchestrations.models import Orchestration
 from tasks import ledger, services
 from tasks.coming import coming_runs
@@ -23,6 +26,7 @@ from tasks.schedules import ScheduleRefused
 from tasks.state_words import kill_words, state_of
 from wallaroo_ui.forms import time_zones
 from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.json_text import JSON
 from wallaroo_ui.streaming import Opener, stream_zip
 from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
 
@@ -36,7 +40,7 @@ def task_create(request: AuthenticatedRequest, orchestration_id: UUID) -> HttpRe
     """Make a task of an orchestration, and go to watch its run, or its schedule."""
     orchestration = _changeable_orchestration(request, orchestration_id)
     form = TaskForm.for_new(request.POST or None, orchestration=orchestration, at=timezone.now())
-    if request.method == "POST" and form.is_valid() and not _asks_for_preview(request):
+    if request.method == "POST" and form.is_valid() and not _asks_to_see(request):
         try:
             task = services.create_task(
                 orchestration=orchestration,
@@ -96,7 +100,7 @@ def task_edit(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Change a task from now on."""
     task = _changeable(request, pk)
     form = TaskForm.for_change(request.POST or None, task=task, at=timezone.now())
-    if request.method == "POST" and form.is_valid() and not _asks_for_preview(request):
+    if request.method == "POST" and form.is_valid() and not _asks_to_see(request):
         try:
             services.edit_task(task=task, wanted=form.wanted, user=request.user, at=form.at)
         except services.NotRunnable as refusal:
@@ -200,9 +204,9 @@ def _changeable_orchestration(request: AuthenticatedRequest, pk: UUID) -> Orches
     return orchestration
 
 
-def _asks_for_preview(request: AuthenticatedRequest) -> bool:
-    """Tell whether only the next runs are wanted; the button of those without scripts."""
-    return "preview" in request.POST
+def _asks_to_see(request: AuthenticatedRequest) -> bool:
+    """Tell whether only the form is wanted: with the next runs, or with names of arguments."""
+    return "preview" in request.POST or "fill" in request.POST
 
 
 def _task_form_page(
@@ -212,9 +216,13 @@ def _task_form_page(
     task: Task | None = None,
 ) -> TemplateResponse:
     """Show the form of a task, new or to be changed, perhaps with what was refused."""
-    if _asks_for_preview(request):
+    if _asks_to_see(request):
         form.put_in_step()
-    refused = request.method == "POST" and not _asks_for_preview(request)
+    names = _script_arguments(orchestration)
+    is_filled = "fill" in request.POST or "fill" in request.GET
+    if is_filled:
+        form.fill_arguments(names)
+    refused = request.method == "POST" and not _asks_to_see(request)
     return render_page_or_region(
         request,
         page="tasks/task_edit.html" if task else "tasks/task_create.html",
@@ -226,10 +234,22 @@ def _task_form_page(
             "may_change": True,
             "form": form,
             "time_zones": time_zones(),
+            "argument_names": list(names),
+            "is_filled": is_filled,
             "default_timeout": settings.RUN_TIMEOUT_SECONDS,
         },
         status=422 if refused else 200,
     )
+
+
+def _script_arguments(orchestration: Orchestration) -> dict[str, JSON]:
+    """Return the arguments that its script reads; none where it cannot be read itself."""
+    try:
+        with orchestration.archive.open("rb") as archive:
+            file, pieces = open_file(archive, orchestration.entry_point)
+            return argument_names(read_text(pieces, size=file.size))
+    except (FileNotFoundError, ArchiveRefused, NotShown):
+        return {}
 
 
 def _visible(request: AuthenticatedRequest, pk: UUID) -> Task:
