@@ -57,7 +57,7 @@ def ask(*content_types: bytes) -> tuple[int, dict[str, Any]]:
 @pytest.mark.parametrize("suffix", [b"", b"; charset=UTF8", b'; charset="utf-8"'])
 def test_utf8_is_read(suffix: bytes) -> None:
     status, body = ask(FORM + suffix)
-    assert (status, body["error"]) == (400, "invalid_grant")
+    assert (status, body["error"]) == (401, "invalid_grant")
 
 
 @pytest.mark.parametrize(
