@@ -1,6 +1,7 @@
 """The cluster: what becomes of it when one of its processes dies, or none works."""
 
 import signal
+import threading
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -37,6 +38,29 @@ def test_a_process_that_was_killed_takes_the_cluster_along(
 
     with pytest.raises(SystemExit, match="1"):
         StrictSentinel.__new__(StrictSentinel).reincarnate(process)
+
+
+def test_a_killed_process_is_noticed_while_the_guard_waits_for_its_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock = threading.Lock()
+    lock.acquire()
+    left: list[int] = []
+
+    def leave(code: int) -> None:
+        left.append(code)
+        lock.release()
+        threading.Event().wait()  # Nothing goes on in a process that has left.
+
+    monkeypatch.setattr("os._exit", leave)
+    monkeypatch.setattr(Sentinel, "guard", lambda self: lock.acquire(timeout=60))
+    sentinel = StrictSentinel.__new__(StrictSentinel)
+    sentinel.monitor = sentinel.pusher = SimpleNamespace(exitcode=None)
+    sentinel.pool = [sentinel.monitor, SimpleNamespace(exitcode=-signal.SIGKILL)]
+
+    sentinel.guard()
+
+    assert left == [1]
 
 
 class Watched:

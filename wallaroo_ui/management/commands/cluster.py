@@ -1,6 +1,7 @@
 import logging
 import os
 import signal
+import threading
 import time
 from argparse import ArgumentParser
 from types import FrameType
@@ -14,6 +15,8 @@ from wallaroo_ui import processes
 
 logger = logging.getLogger(__name__)
 
+LOOKED_AT_EVERY_SECONDS = 1.0
+
 
 class StrictSentinel(Sentinel):  # type: ignore[misc]  # django-q2 has no types
     """A sentinel that ends the cluster where one of its processes was killed.
@@ -22,15 +25,34 @@ class StrictSentinel(Sentinel):  # type: ignore[misc]  # django-q2 has no types
     queue: then the cluster looks healthy and never takes a job again.
     """
 
+    def guard(self) -> None:
+        """Guard as the stock one does; and look for the killed beside it.
+
+        A worker hands in its results under a lock for which the stock guard waits: killed at
+        that moment, it would keep the guard from ever noticing a death again.
+        """
+        threading.Thread(target=self._look_for_the_killed, daemon=True).start()
+        super().guard()
+
     def reincarnate(self, process: Any) -> None:
         """Replace a process that ended by itself; a killed one takes the cluster along."""
-        code = process.exitcode
-        if code is not None and code < 0:
-            logger.error(
-                "one of the cluster's processes was killed", extra={"signal_number": -code}
-            )
-            os._exit(1)
+        _end_with(process)
         super().reincarnate(process)
+
+    def _look_for_the_killed(self) -> None:
+        while True:
+            for process in (*self.pool, self.monitor, self.pusher):
+                _end_with(process)
+            time.sleep(LOOKED_AT_EVERY_SECONDS)
+
+
+def _end_with(process: Any) -> None:
+    """End the cluster if one of its processes was killed."""
+    code = process.exitcode
+    if code is not None and code < 0:
+        words = "one of the cluster's processes was killed"
+        logger.error(words, extra={"signal_number": -code})
+        os._exit(1)
 
 
 class Command(BaseCommand):
