@@ -14,7 +14,7 @@ from tasks.models import Kind, TaskRun, Trigger
 from tests.chaos.invariants import violations
 from tests.chaos.load import expected_lines
 from tests.factories import NOON, make_run, make_task
-from tests.processes import end_tree
+from tests.processes import end_tree, wait_until
 from wallaroo_ui.executions import supervisor
 from wallaroo_ui.executions.models import Status
 
@@ -62,6 +62,8 @@ def start() -> Iterator[Callable[[TaskRun], psutil.Popen]]:
             ["sleep", "600"], env={"PATH": os.defpath, "WALLAROO_RUN_ID": str(run.pk)}
         )
         started.append(process)
+        # The system shows a new program's environment a moment after it has begun.
+        wait_until(lambda: "WALLAROO_RUN_ID" in process.environ(), "the process's environment")
         return process
 
     yield start
