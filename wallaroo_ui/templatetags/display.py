@@ -24,6 +24,7 @@ ICONS: Final[dict[str, str]] = {
     "check": '<path d="m3 8.5 3.25 3.25L13 4.75"/>',
     "check-circle": '<circle cx="8" cy="8" r="6.25"/><path d="m5.25 8.25 2 2 3.5-4.25"/>',
     "chevron": '<path d="m4 6 4 4 4-4"/>',
+    "chevron-left": '<path d="m10 4-4 4 4 4"/>',
     "chevron-right": '<path d="m6 4 4 4-4 4"/>',
     "clock": '<circle cx="8" cy="8" r="6.25"/><path d="M8 4.5V8l2.25 1.75"/>',
     "copy": '<rect x="5.5" y="5.5" width="8" height="8" rx="1.5"/>'
