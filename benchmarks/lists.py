@@ -48,7 +48,14 @@ def main(count: int) -> None:
         )
         now = timezone.now()
         TaskRun.objects.bulk_create(
-            TaskRun(task=task, status="success", queued_at=now, started_at=now, ended_at=now)
+            TaskRun(
+                task=task,
+                orchestration_id=task.orchestration_id,
+                status="success",
+                queued_at=now,
+                started_at=now,
+                ended_at=now,
+            )
             for task in tasks
             for _ in range(RUNS)
         )

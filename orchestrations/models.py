@@ -5,7 +5,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
@@ -61,20 +61,24 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
         )
 
     def with_workload_status(self) -> Self:
-        """Add `workload_status`, one of `WorkloadStatus`, and `is_going_on`."""
+        """Add `workload_status`, one of `WorkloadStatus`, `is_going_on` and `next_run_at`."""
         # Through the reverse relation: this floor knows that tasks have runs and a next one.
         same = Orchestration.objects.filter(pk=OuterRef("pk"))
         latest = (
-            same.filter(tasks__runs__status__in=FINISHED)
-            .order_by("-tasks__runs__ended_at")
-            .values("tasks__runs__status")[:1]
+            same.filter(runs__status__in=FINISHED)
+            .order_by("-runs__ended_at")
+            .values("runs__status")[:1]
         )
-        going_on = same.filter(
-            Q(tasks__runs__status__in=UNFINISHED)
-            | Q(tasks__next_run_at__isnull=False, tasks__paused_at=None)
+        next_run = (
+            same.filter(tasks__state="active", tasks__next_run_at__isnull=False)
+            .order_by("tasks__next_run_at")
+            .values("tasks__next_run_at")[:1]
         )
+        has_run = same.filter(runs__status__in=UNFINISHED)
         return self.annotate(
-            latest_verdict=Subquery(latest), is_going_on=Exists(going_on)
+            latest_verdict=Subquery(latest),
+            next_run_at=Subquery(next_run),
+            is_going_on=Q(Exists(has_run)) | Q(next_run_at__isnull=False),
         ).annotate(
             workload_status=Case(
                 When(status=Orchestration.Status.ERROR, then=Value(WorkloadStatus.ERROR)),
@@ -107,8 +111,9 @@ class Orchestration(models.Model):
         READY = "ready", "Ready"
         ERROR = "error", "Packaging failed"
 
-    workload_status: str  # These two where `with_workload_status` was asked for.
+    workload_status: str  # These where `with_workload_status` was asked for.
     is_going_on: bool
+    next_run_at: datetime | None
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="orchestrations")

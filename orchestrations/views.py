@@ -230,7 +230,7 @@ def _packaging_context(orchestration: Orchestration) -> dict[str, object]:
 def _activity_context(orchestration: Orchestration) -> dict[str, object]:
     """Return the newest runs and tasks; what still goes on is among them, however old."""
     runs = list(
-        TaskRun.objects.filter(task__orchestration=orchestration)
+        TaskRun.objects.filter(orchestration=orchestration)
         .select_related("task")
         .unfinished_first()[: ROWS_SHOWN + 1]
     )

@@ -12,7 +12,14 @@ from django.urls import reverse
 
 from orchestrations.models import Orchestration
 from tasks.schedules import Schedule
-from wallaroo_ui.executions.models import FAILED, UNFINISHED, Execution, ExecutionQuerySet, Status
+from wallaroo_ui.executions.models import (
+    FAILED,
+    FINISHED,
+    UNFINISHED,
+    Execution,
+    ExecutionQuerySet,
+    Status,
+)
 from wallaroo_ui.workspaces.models import Workspace
 
 if TYPE_CHECKING:
@@ -189,6 +196,12 @@ class Task(models.Model):
             models.Index(
                 fields=["next_run_at"], condition=Q(state="active"), name="task_next_tick"
             ),
+            # Of each workload on a list, its next run.
+            models.Index(
+                fields=["orchestration", "next_run_at"],
+                condition=Q(state="active"),
+                name="task_next_tick_of_workload",
+            ),
             models.Index(
                 fields=["state"], condition=Q(state="pending_kill"), name="task_pending_kill"
             ),
@@ -276,7 +289,7 @@ class TaskRunQuerySet(ExecutionQuerySet):
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """Return those of the tasks that `user` may see."""
-        return self.filter(task__orchestration__in=Orchestration.objects.visible_to(user))
+        return self.filter(orchestration__in=Orchestration.objects.visible_to(user))
 
     def with_relations(self) -> Self:
         """Fetch along what launching, following and showing a run look at."""
@@ -302,7 +315,7 @@ class TaskRunQuerySet(ExecutionQuerySet):
                 Q(start_by=None) | Q(start_by__gt=at),
                 Q(task__state=Task.State.ACTIVE)
                 | Q(task__state=Task.State.PAUSED) & ~Q(trigger=Trigger.CONTINUOUS),
-                task__orchestration__status=Orchestration.Status.READY,
+                orchestration__status=Orchestration.Status.READY,
             )
         )
 
@@ -330,6 +343,8 @@ class TaskRun(Execution):
     """One execution of a task.
 
     Attributes:
+        orchestration: its task's, which never changes. Kept here too, so that the runs of an
+            orchestration with thousands of tasks are found in their order by one index.
         due_at: the tick that it answers; None where no schedule made it.
         attempt: 1, and one more for each retry.
         retry_of: the attempt before it.
@@ -345,6 +360,9 @@ class TaskRun(Execution):
     spool_name = "runs"
 
     task = models.ForeignKey(Task, models.CASCADE, related_name="runs")
+    orchestration = models.ForeignKey(
+        Orchestration, models.CASCADE, related_name="runs", db_index=False
+    )
     trigger = models.CharField(max_length=16, choices=Trigger, default=Trigger.TASK)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
@@ -368,6 +386,18 @@ class TaskRun(Execution):
             models.Index(fields=["status", "queued_at"]),
             models.Index(fields=["task", "-queued_at", "-id"]),
             models.Index(fields=["ended_at"]),
+            models.Index(fields=["orchestration", "-queued_at", "-id"]),
+            # What the status of a workload is made of: its latest verdict, and what goes on.
+            models.Index(
+                fields=["orchestration", "-ended_at"],
+                condition=Q(status__in=sorted(FINISHED)),
+                name="run_verdict_of_workload",
+            ),
+            models.Index(
+                fields=["orchestration"],
+                condition=Q(status__in=sorted(UNFINISHED)),
+                name="run_unfinished_of_workload",
+            ),
         ]
         constraints = [
             *Execution.Meta.constraints,
@@ -391,6 +421,7 @@ class TaskRun(Execution):
         """Return a new run, not saved, with what its task says at this moment."""
         run = cls(
             task=task,
+            orchestration_id=task.orchestration_id,
             trigger=trigger,
             queued_at=at,
             **{

@@ -18,7 +18,7 @@ class StillInUse(Exception):
 
 def bytes_of(orchestration: Orchestration) -> int:
     """Return how much its archive and the logs of its runs take up."""
-    runs = TaskRun.objects.filter(task__orchestration=orchestration, log_deleted_at=None)
+    runs = TaskRun.objects.filter(orchestration=orchestration, log_deleted_at=None)
     logs: int = runs.aggregate(bytes=Sum("log_bytes"))["bytes"] or 0
     return orchestration.file_size + logs
 

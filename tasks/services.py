@@ -308,7 +308,7 @@ def fail_unrunnable(*, at: datetime) -> None:
         )
     failed = Orchestration.Status.ERROR
     # A continuous task's next run waits for a packaging that works.
-    waiting = TaskRun.objects.filter(status=Status.QUEUED, task__orchestration__status=failed)
+    waiting = TaskRun.objects.filter(status=Status.QUEUED, orchestration__status=failed)
     for run in waiting.exclude(trigger=Trigger.CONTINUOUS).with_relations():
         executions.fail_launch(run, "The orchestration's packaging failed. Package it again.")
 
@@ -316,8 +316,8 @@ def fail_unrunnable(*, at: datetime) -> None:
 def fail_waiting_runs(packaging: Packaging) -> None:
     """End what waited for a packaging that failed, unless it goes better by now."""
     waiting = TaskRun.objects.filter(
-        task__orchestration=packaging.orchestration_id,
-        task__orchestration__status=Orchestration.Status.ERROR,
+        orchestration=packaging.orchestration_id,
+        orchestration__status=Orchestration.Status.ERROR,
         status=Status.QUEUED,
     )
     for run in waiting.with_relations():

@@ -127,6 +127,7 @@ def make_run(task: Task | None = None, **fields: Any) -> TaskRun:
     task = task or make_task()
     defaults = {
         "task": task,
+        "orchestration_id": task.orchestration_id,
         "queued_at": NOON,
         "arguments_json": task.arguments_json,
         "timeout_seconds": task.timeout_seconds,

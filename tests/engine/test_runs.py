@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from tasks import services
 from tasks.models import TaskRun
-from tests.factories import make_orchestration, make_task, make_user, start_task
+from tests.factories import make_orchestration, make_run, make_task, make_user, start_task
 from tests.processes import Processes, finished, wait_until
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.models import Status
@@ -147,7 +147,7 @@ def test_runs_wait_in_order_for_a_slot(processes: Processes) -> None:
 
 
 def test_a_queued_run_is_found_without_its_message(engine: Processes) -> None:
-    run = TaskRun.objects.create(task=make_task(make_orchestration(script="print('found')")))
+    run = make_run(make_task(make_orchestration(script="print('found')")), queued_at=timezone.now())
 
     assert finished(run, seconds=20).status == Status.SUCCESS
 
