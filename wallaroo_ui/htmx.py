@@ -1,13 +1,22 @@
 """Pages and regions: the one place that decides which of the two htmx gets."""
 
+import hashlib
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import redirect, resolve_url
 from django.template.response import TemplateResponse
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import (
+    get_conditional_response,
+    patch_cache_control,
+    patch_vary_headers,
+)
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -38,6 +47,11 @@ def wants_region(request: HtmxHttpRequest) -> bool:
     return bool(htmx) and not (htmx.boosted or htmx.history_restore_request)
 
 
+def opens_dialog(request: HtmxHttpRequest) -> bool:
+    """Tell whether htmx will put the answer into the dialog of `base.html`."""
+    return request.htmx.target == "dialog"
+
+
 def render_page_or_region(
     request: HtmxHttpRequest,
     *,
@@ -59,7 +73,7 @@ def go_to(request: HtmxHttpRequest, url: str) -> HttpResponse:
 
 
 class LoginRedirectMiddleware:
-    """Sends htmx to the login page as a page.
+    """Sends htmx to the login page as a page, and from there back to where it was.
 
     When a login has run out, a redirect would put the login form into a table row.
     """
@@ -73,5 +87,47 @@ class LoginRedirectMiddleware:
         login = resolve_url(settings.LOGIN_URL)
         location = response.headers.get("Location", "")
         if request.htmx and response.status_code == 302 and location.startswith(login):
-            return HttpResponseClientRedirect(login)
+            back = request.htmx.current_url_abs_path
+            return HttpResponseClientRedirect(
+                f"{login}?{urlencode({'next': back})}" if back else login
+            )
         return response
+
+
+# Each answer masks the token of its forms anew, so that it cannot be guessed from its size.
+CSRF_FIELD = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
+
+
+class UnchangedRegionMiddleware:
+    """Answers 304 where htmx asks for a region again and nothing in it has changed.
+
+    The work of making it is done all the same; what is spared is sending it, and above all
+    swapping it: what somebody selects, opens or focuses there stays untouched.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HtmxHttpRequest) -> HttpResponseBase:
+        """Tag a region with a hash of what it shows, and compare with what the page has."""
+        response = self.get_response(request)
+        is_region = request.method == "GET" and wants_region(request)
+        if not is_region or response.streaming or response.status_code != 200:
+            return response
+        if not response.has_header("ETag"):
+            shown = CSRF_FIELD.sub(b"", response.content)
+            response["ETag"] = f'"{hashlib.sha256(shown).hexdigest()[:32]}"'
+        patch_cache_control(response, private=True, no_cache=True)
+        return (
+            get_conditional_response(request, etag=response["ETag"], response=response) or response
+        )
+
+
+class GZipPagesMiddleware(GZipMiddleware):
+    """Compresses what is made as a whole. A stream is to arrive as it is written."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Leave streams alone."""
+        return response if response.streaming else super().process_response(request, response)

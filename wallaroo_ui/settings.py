@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "wallaroo_ui.api.errors.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "wallaroo_ui.htmx.GZipPagesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -104,6 +105,7 @@ MIDDLEWARE = [
     # Not the last: next to an asynchronous view it would lose the answer that it is given.
     "axes.middleware.AxesMiddleware",
     "wallaroo_ui.htmx.LoginRedirectMiddleware",
+    "wallaroo_ui.htmx.UnchangedRegionMiddleware",
 ]
 
 ROOT_URLCONF = "wallaroo_ui.urls"

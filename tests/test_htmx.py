@@ -1,0 +1,70 @@
+"""What htmx gets: regions, 304 where nothing changed, and the way to the login."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.factories import make_orchestration, make_run, make_task, make_workspace
+from wallaroo_ui.executions.models import Status
+from wallaroo_ui.workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def poll(client: Client, url: str, **headers: str) -> Any:
+    return client.get(url, headers={"HX-Request": "true"} | headers)
+
+
+@pytest.fixture
+def url(workspace: Workspace) -> str:
+    make_orchestration(workspace)
+    return workspace.get_absolute_url()
+
+
+def test_a_region_that_has_not_changed_is_not_sent_again(owner_client: Client, url: str) -> None:
+    etag = poll(owner_client, url)["ETag"]
+    again = poll(owner_client, url, **{"If-None-Match": etag})
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", etag)
+
+
+def test_a_region_that_has_changed_is_sent(
+    owner_client: Client, url: str, workspace: Workspace
+) -> None:
+    etag = poll(owner_client, url)["ETag"]
+    make_orchestration(workspace)
+    assert poll(owner_client, url, **{"If-None-Match": etag}).status_code == 200
+
+
+def test_the_tokens_of_forms_are_no_change(owner_client: Client, orchestration: Any) -> None:
+    run = make_run(make_task(orchestration), status=Status.RUNNING)
+    url = reverse("tasks:run-summary", args=[run.pk])
+    first, second = poll(owner_client, url), poll(owner_client, url)
+    assert b"csrfmiddlewaretoken" in first.content
+    assert first.content != second.content
+    assert first["ETag"] == second["ETag"]
+
+
+def test_no_cache_keeps_a_region_for_others_or_unasked(owner_client: Client, url: str) -> None:
+    assert poll(owner_client, url)["Cache-Control"] == "private, no-cache"
+
+
+def test_pages_and_refused_forms_have_no_tag(owner_client: Client, url: str) -> None:
+    upload = reverse("orchestrations:upload", args=[make_workspace().pk])
+    assert not owner_client.get(url).has_header("ETag")
+    assert not poll(owner_client, upload).has_header("ETag")
+
+
+def test_pages_are_compressed_for_who_can_read_it(owner_client: Client, url: str) -> None:
+    assert owner_client.get(url, headers={"Accept-Encoding": "gzip"})["Content-Encoding"] == "gzip"
+
+
+def test_the_login_leads_back_to_the_page_that_asked(client: Client, url: str) -> None:
+    answer = poll(client, url, **{"HX-Current-URL": f"http://testserver{url}?q=a%26b"})
+    assert answer["HX-Redirect"] == f"/login/?next={url.replace('/', '%2F')}%3Fq%3Da%2526b"
+
+
+def test_the_login_leads_nowhere_else(client: Client, url: str) -> None:
+    answer = poll(client, url, **{"HX-Current-URL": "https://evil.example/x"})
+    assert answer["HX-Redirect"] == "/login/"
