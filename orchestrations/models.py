@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.urls import reverse
 
 from orchestrations.environments import Environment, environment_for
@@ -30,6 +30,7 @@ from wallaroo_ui.workspaces.models import Workspace
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
+    from tasks.models import TaskRun
     from wallaroo_ui.accounts.models import User
 
 
@@ -54,14 +55,14 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
 
     def search(self, text: str) -> Self:
         """Return those whose shown name holds `text`, in any case."""
-        return (
-            self.filter(Q(name__icontains=text) | Q(name="", file_name__icontains=text))
-            if text
-            else self
-        )
+        return self.with_shown_name().filter(shown_name__icontains=text) if text else self
+
+    def with_shown_name(self) -> Self:
+        """Add `shown_name`, as `Orchestration.display_name` says it."""
+        return self.alias(shown_name=Case(When(name="", then=F("file_name")), default=F("name")))
 
     def with_workload_status(self) -> Self:
-        """Add `workload_status`, one of `WorkloadStatus`, `is_going_on` and `next_run_at`."""
+        """Add `workload_status`, `is_going_on`, and when its last run was and its next will be."""
         # Through the reverse relation: this floor knows that tasks have runs and a next one.
         same = Orchestration.objects.filter(pk=OuterRef("pk"))
         latest = (
@@ -74,9 +75,11 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
             .order_by("tasks__next_run_at")
             .values("tasks__next_run_at")[:1]
         )
+        last_run = same.order_by("-runs__queued_at").values("runs__queued_at")[:1]
         has_run = same.filter(runs__status__in=UNFINISHED)
         return self.annotate(
             latest_verdict=Subquery(latest),
+            last_run_at=Subquery(last_run),
             next_run_at=Subquery(next_run),
             is_going_on=Q(Exists(has_run)) | Q(next_run_at__isnull=False),
         ).annotate(
@@ -113,7 +116,9 @@ class Orchestration(models.Model):
 
     workload_status: str  # These where `with_workload_status` was asked for.
     is_going_on: bool
+    last_run_at: datetime | None
     next_run_at: datetime | None
+    newest_runs: "list[TaskRun]"  # Where `with_newest_runs` was asked for.
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="orchestrations")

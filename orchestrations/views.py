@@ -5,7 +5,6 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
@@ -17,16 +16,16 @@ from orchestrations import services
 from orchestrations.archives import ArchiveRefused, list_files
 from orchestrations.forms import UploadForm
 from orchestrations.models import Orchestration, Packaging, WorkloadStatus
+from orchestrations.workload_list import headings, sort_named, workload_page
 from tasks.models import Task, TaskRun
 from tasks.state_words import state_of
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.http import log_response
-from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.htmx import AuthenticatedRequest, go_to, opens_dialog, render_page_or_region
 from wallaroo_ui.streaming import stream_file
 from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
 from wallaroo_ui.workspaces.models import Workspace
 
-WORKLOADS_PER_PAGE = 25
 ROWS_SHOWN = 25
 FILES_SHOWN = 300
 FILES_OPENED = 12
@@ -39,18 +38,12 @@ def orchestration_list(request: AuthenticatedRequest, workspace_id: int) -> Temp
     """Show the workloads of one workspace, newest first; search and filter them."""
     workspace = visible_or_404(Workspace.objects.all(), request.user, pk=workspace_id)
     query = request.GET.get("q", "").replace("\0", "").strip()
-    status_filter = request.GET.get("status", "")
-    found = (
-        Orchestration.objects.filter(workspace=workspace)
-        .search(query)
-        .with_workload_status()
-        .newest_first()
+    status = request.GET.get("status", "")
+    status = status if status in WorkloadStatus.values else ""
+    sort = sort_named(request.GET.get("sort", ""))
+    page = workload_page(
+        workspace, query=query, status=status, sort=sort, cursor=request.GET.get("cursor", "")
     )
-    if status_filter in WorkloadStatus.values:
-        found = found.having_workload_status(status_filter)
-    else:
-        status_filter = ""
-    page = Paginator(found, WORKLOADS_PER_PAGE).get_page(request.GET.get("page"))
     return render_page_or_region(
         request,
         page="orchestrations/orchestration_list.html",
@@ -60,8 +53,11 @@ def orchestration_list(request: AuthenticatedRequest, workspace_id: int) -> Temp
             "may_change": may_change(workspace, request.user),
             "page": page,
             "query": query,
-            "status_filter": status_filter,
-            "is_changing": any(row.is_going_on or not _is_settled(row) for row in page),
+            "status_filter": status,
+            "sort": sort,
+            "headings": headings(sort),
+            "max_bytes": settings.ARCHIVE_MAX_BYTES,
+            "is_changing": any(row.is_going_on or not _is_settled(row) for row in page.rows),
         },
     )
 
@@ -94,7 +90,9 @@ def orchestration_upload(request: AuthenticatedRequest, workspace_id: int) -> Ht
     return render_page_or_region(
         request,
         page="orchestrations/orchestration_upload.html",
-        region="orchestrations/_upload_form.html",
+        region="orchestrations/_upload_dialog.html"
+        if opens_dialog(request)
+        else "orchestrations/_upload_form.html",
         context={
             "workspace": workspace,
             "may_change": True,

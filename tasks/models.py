@@ -11,6 +11,7 @@ from django.db.models import OuterRef, Prefetch, Q, Subquery
 from django.urls import reverse
 
 from orchestrations.models import Orchestration
+from tasks.newest_runs import with_newest_runs
 from tasks.schedules import Schedule
 from wallaroo_ui.executions.models import (
     FAILED,
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
 LONGEST_RETRY_DELAY = timedelta(days=1)
-# SQLite takes no more than some 30,000 values in one statement.
-KEYS_A_QUERY = 10_000
 # A continuous task whose run failed sooner waits before the next one.
 QUICK = timedelta(seconds=10)
 
@@ -93,30 +92,13 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def with_newest_runs(self, *, limit: int) -> "list[Task]":
         """Fetch tasks, each with the newest runs that have left the queue.
 
-        They are found one by one at the head of each task's index, so that it costs the same
-        however many runs a task has, and as many queries however many tasks there are.
-
         Args:
             limit: how many runs a task at the most, the newest first in `Task.newest_runs`,
                 each with its status and times.
         """
-        begun = TaskRun.objects.filter(task=OuterRef("pk")).exclude(status=Status.QUEUED)
-        newest = begun.newest_first().values("pk")
-        ranks = [f"run_{rank}" for rank in range(limit)]
-        tasks = list(
-            self.annotate(
-                **{name: Subquery(newest[rank : rank + 1]) for rank, name in enumerate(ranks)}
-            )
-        )
-        keys = [key for task in tasks for name in ranks if (key := getattr(task, name))]
-        shown = TaskRun.objects.only("status", "queued_at", "updated_at")
-        runs: dict[uuid.UUID, TaskRun] = {}
-        for start in range(0, len(keys), KEYS_A_QUERY):
-            runs |= shown.in_bulk(keys[start : start + KEYS_A_QUERY])
-        for task in tasks:
-            of_task = (runs.get(getattr(task, name)) for name in ranks)
-            task.newest_runs = [run for run in of_task if run is not None]
-        return tasks
+        begun = TaskRun.objects.exclude(status=Status.QUEUED)
+        shown = begun.only("status", "queued_at", "updated_at")
+        return with_newest_runs(self, link="task", runs=shown, limit=limit)
 
 
 class Task(models.Model):

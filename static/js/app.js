@@ -113,7 +113,7 @@
     announce();
     const said = byId(target.id)?.querySelector("[data-say]");
     if (said) byId("live").textContent = said.textContent;
-    if (target.id === "dialog") openDialog(target);
+    if (target.id === "dialog") { openDialog(target); sendDropped(target); }
     if (target === document.body) { all("[data-log]").forEach(toEnd); byId("main").focus(); }
     if (xhr.status === 422) document.querySelector("[data-autofocus], [aria-invalid=true]")?.focus();
   });
@@ -202,6 +202,35 @@
   on("dragover dragleave drop", ({ target, type }) => {
     target.closest?.(".drop")?.toggleAttribute("data-over", type === "dragover");
   });
+
+  // A file may be dropped anywhere on a page that takes uploads: the form opens and sends it.
+  let dropped;
+  const takesDrop = ({ target, dataTransfer }) =>
+    document.querySelector("[data-drop]") && dataTransfer.types.includes("Files") && !target.closest?.(".drop");
+  on("dragover", (event) => {
+    if (!takesDrop(event)) return;
+    event.preventDefault();
+    document.body.dataset.dropping = "";
+  });
+  on("dragleave", ({ relatedTarget }) => { if (!relatedTarget) delete document.body.dataset.dropping; });
+  on("drop", (event) => {
+    delete document.body.dataset.dropping;
+    if (!takesDrop(event)) return;
+    event.preventDefault();
+    const { files } = event.dataTransfer;
+    if (files.length !== 1) return say("Drop one ZIP file at a time", 6000);
+    dropped = files;
+    document.querySelector("[data-drop]").click();
+  });
+
+  function sendDropped(dialog) {
+    const input = dialog.querySelector("[data-upload] input[type=file]");
+    if (!input || !dropped) return;
+    input.files = dropped;
+    dropped = undefined;
+    input.dispatchEvent(new Event("change", { bubbles: true })); // Says so at once if it is too large.
+    if (input.validity.valid) input.form.requestSubmit();
+  }
 
   // -- Copy, jump to the end, close menus -----------------------------------------------
   async function copy(button) {

@@ -21,7 +21,7 @@ HTMX = {"HX-Request": "true"}
 
 def listed(client: Client, workspace: Workspace, **query: str) -> list[str]:
     page = client.get(reverse("orchestrations:list", args=[workspace.pk]), query).context["page"]
-    return [row.display_name for row in page]
+    return [row.display_name for row in page.rows]
 
 
 def test_the_list_is_newest_first(owner_client: Client, workspace: Workspace) -> None:

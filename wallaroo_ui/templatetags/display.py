@@ -1,12 +1,17 @@
 """How times, durations, statuses and icons look. Built in to every template."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+
+if TYPE_CHECKING:
+    from wallaroo_ui.executions.models import Execution
 
 register = template.Library()
 
@@ -56,6 +61,8 @@ ICONS: Final[dict[str, str]] = {
     "repeat": '<path d="M13.25 8A5.25 5.25 0 1 1 11.4 4l1.85 1.6"/><path d="M13.25 2.25V5.6H9.9"/>',
     "ring": '<circle cx="8" cy="8" r="4.25"/>',
     "search": '<circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3.25 3.25"/>',
+    "sort-down": '<path d="m4.5 6.5 3.5 3.5 3.5-3.5"/>',
+    "sort-up": '<path d="m4.5 9.5 3.5-3.5 3.5 3.5"/>',
     "spinner": '<circle cx="8" cy="8" r="6.25" opacity=".25"/>'
     '<path d="M8 1.75A6.25 6.25 0 0 1 14.25 8"/>',
     "stop": '<circle cx="8" cy="8" r="6.25"/>'
@@ -117,6 +124,17 @@ def status_badge(status: str, label: str) -> SafeString:
         status,
         icon(STATUS_ICONS.get(status, "dot")),
         label,
+    )
+
+
+@register.filter
+def strip_words(runs: "Sequence[Execution]") -> str:
+    """Say what a strip of runs shows, the newest first: how many, how they went, the latest."""
+    counts = Counter(str(run.get_status_display()) for run in runs)
+    each = ", ".join(f"{count} {word}" for word, count in counts.most_common())
+    latest = runs[0].get_status_display()
+    return (
+        f"{len(runs)} runs: {each}. The latest: {latest}." if len(runs) > 1 else f"1 run: {each}."
     )
 
 
