@@ -1,10 +1,11 @@
 from django.urls import path
 
-from tasks import run_views, task_views
+from tasks import run_views, search_views, task_views
 
 app_name = "tasks"
 
 urlpatterns = [
+    path("search/", search_views.search, name="search"),
     path(
         "orchestrations/<uuid:orchestration_id>/tasks/new/", task_views.task_create, name="create"
     ),

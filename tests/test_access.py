@@ -119,6 +119,9 @@ def of_login(world: World) -> list[Any]:
 
 ROWS = [
     Row("home", (LOGIN, 302, 302, 302, 302, 302)),
+    Row("tasks:search", LOGGED_IN),
+    Row("shortcuts", LOGGED_IN),
+    Row("styleguide", LOGGED_IN),
     Row("healthz", EVERYBODY),
     Row("readyz", (503,) * 6),  # No node reports in this test.
     Row("accounts:login", (200, 302, 302, 302, 302, 302)),

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group
 from django.urls import include, path
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from wallaroo_ui import health
+from wallaroo_ui import health, help_views
 from wallaroo_ui.api import rest
 from wallaroo_ui.workspaces import views as workspaces
 
@@ -28,6 +28,8 @@ urlpatterns = [
     path("nodes/", include("tasks.node_urls")),
     path("", include("wallaroo_ui.api.urls")),
     path("", rest.api.urls),
+    path("shortcuts/", help_views.shortcuts, name="shortcuts"),
+    path("styleguide/", help_views.styleguide, name="styleguide"),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
