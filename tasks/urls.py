@@ -1,11 +1,13 @@
 from django.urls import path
 
-from tasks import run_views, search_views, task_views
+from tasks import bulk_views, run_views, search_views, task_views
 
 app_name = "tasks"
 
 urlpatterns = [
     path("search/", search_views.search, name="search"),
+    path("workspaces/<int:workspace_id>/tasks/bulk/", bulk_views.tasks_bulk, name="bulk"),
+    path("workspaces/<int:workspace_id>/runs/bulk/", bulk_views.runs_bulk, name="runs-bulk"),
     path(
         "orchestrations/<uuid:orchestration_id>/tasks/new/", task_views.task_create, name="create"
     ),

@@ -120,6 +120,8 @@ def of_login(world: World) -> list[Any]:
 ROWS = [
     Row("home", (LOGIN, 302, 302, 302, 302, 302)),
     Row("tasks:search", LOGGED_IN),
+    Row("tasks:bulk", MEMBERS_CHANGE, of_workspace, method="post"),
+    Row("tasks:runs-bulk", MEMBERS_CHANGE, of_workspace, method="post"),
     Row("shortcuts", LOGGED_IN),
     Row("styleguide", LOGGED_IN),
     Row("healthz", EVERYBODY),

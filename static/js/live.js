@@ -20,7 +20,29 @@
     asked.set(path, now);
   });
 
+  // -- What is selected stays so when its row is drawn anew ------------------------------
+  let picked = [];
+  const picks = (more = "") => [...document.querySelectorAll(`.pick${more}`)];
+  on("htmx:beforeSwap", () => { picked = picks(":checked").map((box) => box.id); });
+
+  function showPicked() {
+    for (const words of document.querySelectorAll("[data-picked]")) {
+      const count = document.querySelectorAll(`[form="${words.dataset.picked}"]:checked`).length;
+      words.dataset.words ??= words.textContent;
+      words.textContent = `${words.dataset.words}: ${count}`;
+    }
+  }
+
+  on("change", ({ target }) => {
+    if (target.matches(".pick-all")) {
+      for (const box of target.closest("table").querySelectorAll(".pick")) box.checked = target.checked;
+    }
+    if (target.matches(".pick, .pick-all")) showPicked();
+  });
+
   on("htmx:afterSwap", ({ detail: { xhr, requestConfig: { elt, path } } }) => {
+    if (isTimed(elt)) for (const id of picked) { const box = document.getElementById(id); if (box) box.checked = true; }
+    showPicked();
     const etag = isTimed(elt) && xhr.getResponseHeader("ETag");
     if (etag) etags.set(path, etag);
     else etags.clear(); // Something else changed the page: what it shows of these is not known any more.
