@@ -203,6 +203,7 @@ ROWS = [
     Row("tasks:schedule-preview", MEMBERS_CHANGE_PAGE, of_orchestration, "post"),
     Row("tasks:detail", MEMBERS_LOOK, of_task),
     Row("tasks:summary", MEMBERS_LOOK, of_task),
+    Row("tasks:history", MEMBERS_LOOK, of_task),
     Row("tasks:edit", MEMBERS_CHANGE_PAGE, of_task),
     Row("tasks:edit", MEMBERS_CHANGE, of_task, "post", (("name", "b"), ("timeout", "60"))),
     Row("tasks:pause", MEMBERS_CHANGE, of_task, "post"),
