@@ -223,7 +223,9 @@ class Calendar:
                 failures[wall.date(), wall.hour] += run.is_failed
         most = max(counts.values(), default=1)
         width = 100 / DAYS_SHOWN
-        days, cells, skipped = [], [], []
+        days: list[Day] = []
+        cells: list[Cell] = []
+        skipped: list[Cell] = []
         for number in range(DAYS_SHOWN):
             day = first + timedelta(days=number)
             days.append(_day(day, number * width, counts, failures))
