@@ -126,6 +126,8 @@ class Task(models.Model):
         KILLED = "killed", "Stopped"  # Over: nothing runs, the logs are deleted.
 
     newest_runs: "list[TaskRun]"  # Where `with_newest_runs` was asked for.
+    may_change: bool  # These two where its page asked for them.
+    has_live_run: bool
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     orchestration = models.ForeignKey(Orchestration, models.CASCADE, related_name="tasks")

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -20,18 +21,32 @@ from orchestrations.models import Orchestration
 from tasks import ledger, services
 from tasks.coming import coming_runs
 from tasks.forms import ArgumentsForm, ScheduleForm, TaskForm
+from tasks.history import History
 from tasks.models import Kind, Task, TaskRun
 from tasks.schedule_words import describe
 from tasks.schedules import ScheduleRefused
 from tasks.state_words import kill_words, state_of
+from wallaroo_ui.executions.models import FAILED, UNFINISHED, Status
 from wallaroo_ui.forms import time_zones
-from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region, wants_region
 from wallaroo_ui.json_text import JSON
+from wallaroo_ui.keyset import keyset_page
 from wallaroo_ui.streaming import Opener, stream_zip
-from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
+from wallaroo_ui.workspaces.access import require_change, visible_or_404
+from wallaroo_ui.workspaces.models import Workspace
 
 RUNS_PER_PAGE = 25
 RUNS_AHEAD = 5
+# What the list of runs can be narrowed to, in the words of the choice.
+RUN_FILTERS: dict[str, tuple[str, frozenset[Status]]] = {
+    "live": ("Waiting or running", UNFINISHED),
+    "failed": ("Failed in any way", FAILED),
+    **{
+        status.value: (f"Only {status.label}", frozenset({status}))
+        for status in Status
+        if status not in UNFINISHED
+    },
+}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -74,14 +89,17 @@ def schedule_preview(request: AuthenticatedRequest, orchestration_id: UUID) -> T
 @require_safe
 @login_required
 def task_detail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
-    """Show one task: its state, its runs, and what became of each of its ticks."""
-    task = _visible(request, pk)
+    """Show one task: its state, its history, its runs, and what became of each of its ticks."""
+    task = _looked_at(request, pk)
     at = timezone.now()
+    context = {**_summary_context(task, at=at), **_activity_context(request, task, at)}
+    if not wants_region(request):
+        context |= _history_context(task, at=at)
     return render_page_or_region(
         request,
         page="tasks/task_detail.html",
         region="tasks/_task_activity.html",
-        context={**_summary_context(request, task, at=at), **_activity_context(request, task, at)},
+        context=context,
     )
 
 
@@ -89,9 +107,18 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
 @login_required
 def task_summary(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
     """Show what a task is doing: the region that the page polls."""
-    task = _visible(request, pk)
-    context = _summary_context(request, task, at=timezone.now())
+    context = _summary_context(_looked_at(request, pk), at=timezone.now())
     return TemplateResponse(request, "tasks/_task_summary.html", context)
+
+
+@require_safe
+@login_required
+def task_history(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show how a task's runs went: the region that the page polls, though seldom."""
+    task = _looked_at(request, pk)
+    at = timezone.now()
+    context = {**_summary_context(task, at=at), **_history_context(task, at=at)}
+    return TemplateResponse(request, "tasks/_task_history.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -252,12 +279,23 @@ def _script_arguments(orchestration: Orchestration) -> dict[str, JSON]:
         return {}
 
 
-def _visible(request: AuthenticatedRequest, pk: UUID) -> Task:
+def _visible(request: AuthenticatedRequest, pk: UUID, **found_along: Exists) -> Task:
     tasks = Task.objects.select_related(
         "orchestration__workspace", "created_by", "changed_by", "paused_by", "killed_by"
     )
-    task: Task = visible_or_404(tasks, request.user, pk=pk)
+    task: Task = visible_or_404(tasks.annotate(**found_along), request.user, pk=pk)
     return task
+
+
+def _looked_at(request: AuthenticatedRequest, pk: UUID) -> Task:
+    """Fetch a task to be shown, with what would cost its page two queries more."""
+    changeable = Workspace.objects.changeable_by(request.user)
+    return _visible(
+        request,
+        pk,
+        may_change=Exists(changeable.filter(pk=OuterRef("orchestration__workspace"))),
+        has_live_run=Exists(TaskRun.objects.filter(task=OuterRef("pk")).unfinished()),
+    )
 
 
 def _changeable(request: AuthenticatedRequest, pk: UUID) -> Task:
@@ -280,9 +318,16 @@ def _common(task: Task) -> dict[str, object]:
     return {"task": task, "orchestration": task.orchestration, "workspace": task.workspace}
 
 
-def _summary_context(
-    request: AuthenticatedRequest, task: Task, *, at: datetime
-) -> dict[str, object]:
+def _zone(task: Task) -> ZoneInfo:
+    """Return by whose clock a task is meant: the schedule's, else its workspace's."""
+    is_scheduled = task.kind == Kind.SCHEDULED
+    try:
+        return ZoneInfo(task.time_zone if is_scheduled else task.workspace.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):  # The database of time zones has it no more.
+        return ZoneInfo("UTC")
+
+
+def _summary_context(task: Task, *, at: datetime) -> dict[str, object]:
     words, runs, zone = "", [], None
     if task.kind == Kind.SCHEDULED:
         try:
@@ -290,10 +335,10 @@ def _summary_context(
             runs = coming_runs(task.cron, at=at, count=RUNS_AHEAD) if task.is_active else []
         except ScheduleRefused as refusal:
             words = str(refusal)
-    is_busy = task.state == Task.State.PENDING_KILL or task.runs.unfinished().exists()
+    is_busy = task.state == Task.State.PENDING_KILL or task.has_live_run
     return {
         **_common(task),
-        "may_change": may_change(task.workspace, request.user),
+        "may_change": task.may_change,
         "state": state_of(task, at=at),
         "words": words,
         "zone": zone,
@@ -303,10 +348,26 @@ def _summary_context(
     }
 
 
+def _history_context(task: Task, *, at: datetime) -> dict[str, object]:
+    return {"history": History.of(task, at=at, zone=_zone(task)), "at": at}
+
+
 def _activity_context(request: AuthenticatedRequest, task: Task, at: datetime) -> dict[str, object]:
-    runs = task.runs.select_related("task", "requested_by").newest_first()
+    runs = task.runs.select_related("task", "requested_by")
+    status_filter = request.GET.get("status", "")
+    if status_filter in RUN_FILTERS:
+        runs = runs.filter(status__in=RUN_FILTERS[status_filter][1])
+    else:
+        status_filter = ""
     return {
-        "page": Paginator(runs, RUNS_PER_PAGE).get_page(request.GET.get("page")),
+        "page": keyset_page(
+            runs,
+            order=("-queued_at", "-pk"),
+            cursor=request.GET.get("cursor", ""),
+            size=RUNS_PER_PAGE,
+        ),
+        "status_filter": status_filter,
+        "run_filters": [(value, words) for value, (words, _) in RUN_FILTERS.items()],
         "ledger": ledger.entries(task, at=at, count=RUNS_PER_PAGE)
         if task.kind == Kind.SCHEDULED
         else [],

@@ -18,6 +18,7 @@ urlpatterns = [
     ),
     path("tasks/<uuid:pk>/", task_views.task_detail, name="detail"),
     path("tasks/<uuid:pk>/summary/", task_views.task_summary, name="summary"),
+    path("tasks/<uuid:pk>/history/", task_views.task_history, name="history"),
     path("tasks/<uuid:pk>/edit/", task_views.task_edit, name="edit"),
     path("tasks/<uuid:pk>/pause/", task_views.task_pause, name="pause"),
     path("tasks/<uuid:pk>/resume/", task_views.task_resume, name="resume"),

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.files.base import ContentFile
+from django.test import Client
 from django.utils import timezone
 
 from orchestrations.models import Orchestration
 from tasks import services
 from tasks.models import Kind, Task, TaskRun
 from wallaroo_ui.accounts import services as accounts
-from wallaroo_ui.accounts.models import ApiToken, RefreshToken, Scope, User, digest
+from wallaroo_ui.accounts.models import ApiToken, BrowserSession, RefreshToken, Scope, User, digest
 from wallaroo_ui.connections.models import Connection, WorkspaceConnection
 from wallaroo_ui.executions.models import FINISHED, Node, Status
 from wallaroo_ui.workspaces.models import Membership, Role, Workspace
@@ -38,6 +39,13 @@ def make_api_token(user: User, **fields: Any) -> ApiToken:
 def make_login(user: User, *, user_agent: str = "SDK", at: datetime | None = None) -> RefreshToken:
     text = accounts.log_in_sdk(user=user, user_agent=user_agent, at=at or timezone.now())
     return RefreshToken.objects.get(hash=digest(text))
+
+
+def log_in_a_browser(user: User, client: Client | None = None) -> BrowserSession:
+    client = client or Client()
+    client.force_login(user)
+    browser: BrowserSession = BrowserSession.objects.get(session=client.session.session_key)
+    return browser
 
 
 def make_workspace(owner: User | None = None, **fields: Any) -> Workspace:

@@ -15,6 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from orchestrations.models import Orchestration, Packaging
 from tasks.models import TaskRun
 from tests.factories import (
+    log_in_a_browser,
     make_api_token,
     make_connection,
     make_login,
@@ -22,7 +23,7 @@ from tests.factories import (
     make_run,
     make_task,
 )
-from wallaroo_ui.accounts.models import ApiToken, RefreshToken, User
+from wallaroo_ui.accounts.models import ApiToken, BrowserSession, RefreshToken, User
 from wallaroo_ui.connections.models import Connection
 from wallaroo_ui.executions.models import Node, Status
 from wallaroo_ui.workspaces.models import Workspace
@@ -56,6 +57,7 @@ class World:
     connection: Connection
     token: ApiToken
     login: RefreshToken
+    browser: BrowserSession
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,10 @@ def of_token(world: World) -> list[Any]:
     return [world.token.pk]
 
 
+def of_browser(world: World) -> list[Any]:
+    return [world.browser.pk]
+
+
 def of_login(world: World) -> list[Any]:
     return [world.login.pk]
 
@@ -132,6 +138,14 @@ ROWS = [
     Row("accounts:password-change", LOGGED_IN, method="post"),
     Row("accounts:password-changed", LOGGED_IN),
     Row("accounts:account", LOGGED_IN),
+    Row(
+        "accounts:profile",
+        (LOGIN, 302, 302, 302, 302, 302),
+        method="post",
+        data=(("theme", "dark"),),
+    ),
+    Row("accounts:session-end", (LOGIN, 404, 404, 404, 302, 404), of_browser, "post"),
+    Row("accounts:sessions-end-others", (LOGIN, 302, 302, 302, 302, 302), method="post"),
     Row("accounts:token-create", LOGGED_IN),
     Row(
         "accounts:token-create",
@@ -205,6 +219,7 @@ ROWS = [
     Row("tasks:schedule-preview", MEMBERS_CHANGE_PAGE, of_orchestration, "post"),
     Row("tasks:detail", MEMBERS_LOOK, of_task),
     Row("tasks:summary", MEMBERS_LOOK, of_task),
+    Row("tasks:history", MEMBERS_LOOK, of_task),
     Row("tasks:edit", MEMBERS_CHANGE_PAGE, of_task),
     Row("tasks:edit", MEMBERS_CHANGE, of_task, "post", (("name", "b"), ("timeout", "60"))),
     Row("tasks:pause", MEMBERS_CHANGE, of_task, "post"),
@@ -245,6 +260,7 @@ def world(workspace: Workspace, orchestration: Orchestration, owner: User, viewe
         connection=make_connection(workspace),
         token=make_api_token(owner),
         login=make_login(owner),
+        browser=log_in_a_browser(owner),
     )
 
 

@@ -25,14 +25,15 @@
   }
 
   // -- Times in the reader's own zone. The server sends its own, and UTC in the title ----
-  const hms = { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  const timeZone = document.documentElement.dataset.zone; // Chosen on the person's page; or the browser's.
+  const hms = { timeZone, hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" };
   const clock = new Intl.DateTimeFormat("en-GB", { ...hms, fractionalSecondDigits: 3 });
   const moment = new Intl.DateTimeFormat("en-GB", {
     ...hms, day: "numeric", month: "short", year: "numeric", timeZoneName: "short",
   });
 
-  const day = { weekday: "short", day: "numeric", month: "short" };
-  const minute = { hourCycle: "h23", hour: "2-digit", minute: "2-digit" };
+  const day = { timeZone, weekday: "short", day: "numeric", month: "short" };
+  const minute = { timeZone, hourCycle: "h23", hour: "2-digit", minute: "2-digit" };
 
   function toTheMinute(date) {
     const year = Math.abs(date - Date.now()) > YEAR_UNSAID_MS ? { year: "numeric" } : {};

@@ -150,5 +150,5 @@ def test_long_lists_cost_no_more(
     for _ in range(5):
         make_api_token(ann)
         make_login(ann)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         account(anns)

@@ -5,7 +5,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.http import HttpRequest
 
-from wallaroo_ui.accounts.models import ApiToken, RefreshToken, User
+from wallaroo_ui.accounts.models import ApiToken, BrowserSession, RefreshToken, User
 
 
 class NewUserForm(AdminUserCreationForm[User]):
@@ -28,6 +28,10 @@ class UserAdmin(DjangoUserAdmin[User]):
     list_filter = ("is_active", "is_superuser")
     search_fields = ("email", "username", "first_name", "last_name")
     ordering = ("email",)
+    fieldsets = (
+        *(DjangoUserAdmin.fieldsets or ()),
+        ("Looks", {"fields": ("theme", "time_zone")}),
+    )
 
 
 class SecretAdmin(admin.ModelAdmin[Any]):
@@ -61,3 +65,21 @@ class RefreshTokenAdmin(SecretAdmin):
     list_display = ("user", "user_agent", "created_at", "expires_at", "last_used_at")
     list_filter = ("expires_at",)
     search_fields = ("user__email", "user__username", "user_agent")
+
+
+@admin.register(BrowserSession)
+class BrowserSessionAdmin(SecretAdmin):
+    """The browsers in which people are logged in. To end one, an admin deletes it."""
+
+    list_display = ("user", "device", "address", "created_at", "last_seen_at")
+    list_filter = ("last_seen_at",)
+    search_fields = ("user__email", "user__username", "user_agent")
+    exclude = ("session",)  # Its key is the login itself.
+
+    def delete_model(self, request: HttpRequest, obj: BrowserSession) -> None:
+        """Log the browser out."""
+        obj.session.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Log the browsers out."""
+        queryset.end()

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from django import forms
 
-from wallaroo_ui.accounts.models import ApiToken, Scope
+from wallaroo_ui.accounts.models import ApiToken, Scope, User
+from wallaroo_ui.workspaces.models import validate_time_zone
 
 FOR_EVER = "0"
 DAYS = [
@@ -31,3 +32,23 @@ class ApiTokenForm(forms.ModelForm[ApiToken]):
         """How long the token shall be good; None is for ever."""
         days = self.cleaned_data["days"]
         return None if days == FOR_EVER else timedelta(days=int(days))
+
+
+class ProfileForm(forms.ModelForm[User]):
+    """How a person is called, and how pages look to them."""
+
+    time_zone = forms.CharField(
+        label="Time zone",
+        required=False,
+        max_length=64,
+        validators=[validate_time_zone],
+        help_text="Times on pages are meant in it. Empty: your browser's.",
+        widget=forms.TextInput(
+            attrs={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}
+        ),
+    )
+
+    class Meta:
+        model = User
+        fields = ("first_name", "last_name", "theme", "time_zone")
+        widgets = {"theme": forms.RadioSelect}

@@ -8,9 +8,12 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.contrib.sessions.models import Session
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
+
+from wallaroo_ui.accounts.user_agents import device_words
 
 
 class UserManager(DjangoUserManager["User"]):
@@ -42,12 +45,21 @@ class Scope(models.TextChoices):
         return order.index(self) >= order.index(needed)
 
 
+class Theme(models.TextChoices):
+    """In which colours a person sees the pages."""
+
+    SYSTEM = "system", "As the system"
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
+
+
 class User(AbstractUser):
     """A person. Platform admins are Django's superusers.
 
     The id is a UUID, as the SDK's contract has it for users.
 
     Attributes:
+        time_zone: the IANA zone in which times on pages are meant; empty for the browser's.
         confined_to: the id of the one workspace in which a platform admin acts as such:
             set for this request alone, where a run acts for them. Strangers' code that an
             admin has started must not look after the whole server.
@@ -58,6 +70,8 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail address")
+    theme = models.CharField(max_length=8, choices=Theme, default=Theme.SYSTEM)
+    time_zone = models.CharField(max_length=64, blank=True)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -74,7 +88,10 @@ class User(AbstractUser):
         return self.email or self.username
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a new password, or none, or the end of the account, ends the SDK's logins."""
+        """Save; a new password, or none, or the end of the account, ends every login.
+
+        A browser that changed it goes on: Django gives it a new session afterwards.
+        """
         # Django keeps the text for hooks such as this; not so where it only renews the hash.
         has_new_password = self._password is not None
         # An administrator who takes the password away leaves no such text.
@@ -84,6 +101,7 @@ class User(AbstractUser):
             if has_new_password or has_no_password or not self.is_active:
                 self.refresh_tokens.all().delete()
                 self.device_authorizations.all().delete()
+                BrowserSession.objects.filter(user=self).end()
 
     @property
     def is_platform_admin(self) -> bool:
@@ -223,3 +241,45 @@ class DeviceAuthorization(models.Model):
     def is_polled_early(self, *, at: datetime) -> bool:
         """Tell whether the program asks more often than it was told to."""
         return self.polled_at is not None and at - self.polled_at < self.INTERVAL - self.TOLERANCE
+
+
+class BrowserSessionQuerySet(models.QuerySet["BrowserSession"]):
+    """Questions about browser sessions."""
+
+    def open(self, *, at: datetime) -> Self:
+        """Return those in which somebody is logged in, the last seen first."""
+        return self.filter(session__expire_date__gt=at).order_by("-last_seen_at", "-pk")
+
+    def end(self) -> int:
+        """Log these browsers out. Return how many there were."""
+        keys = list(self.values_list("session", flat=True))
+        Session.objects.filter(pk__in=keys).delete()
+        return len(keys)
+
+
+class BrowserSession(models.Model):
+    """Whose browser a session of Django's is, and when it was last seen.
+
+    Django's own table says neither without decoding every row. The link goes by its key, which
+    that table holds in the clear: a hash beside it would hide nothing, and would have to be
+    cleaned up on its own. So this row goes whenever the session does.
+    """
+
+    SEEN_EVERY = timedelta(minutes=5)  # Writing down each request would cost more than it tells.
+
+    session = models.OneToOneField(Session, models.CASCADE, related_name="browser")
+    user = models.ForeignKey(User, models.CASCADE, related_name="browser_sessions")
+    user_agent = models.CharField(max_length=255, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    objects: ClassVar = BrowserSessionQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.device}"
+
+    @property
+    def device(self) -> str:
+        """Return in words which browser it is."""
+        return device_words(self.user_agent)

@@ -101,6 +101,13 @@ def use_refresh_token(*, text: str, at: datetime) -> RefreshToken | None:
     return token
 
 
+def change_profile(*, user: User, **profile: str) -> None:
+    """Change how a person is called, and how pages look to them."""
+    for field, value in profile.items():
+        setattr(user, field, value)
+    user.save(update_fields=list(profile))
+
+
 def delete_expired(*, at: datetime) -> int:
     """Delete what proves nothing any more. Return how much it was."""
     querysets = (

@@ -1,4 +1,4 @@
-"""A person's own page: their API tokens, the SDK's logins, and programs that ask for one."""
+"""A person's own page: their profile, what may act for them, and programs that ask to."""
 
 import json
 
@@ -12,23 +12,53 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from wallaroo_ui.accounts import devices, services, throttle
-from wallaroo_ui.accounts.forms import ApiTokenForm
+from wallaroo_ui.accounts import devices, services, sessions, throttle
+from wallaroo_ui.accounts.forms import ApiTokenForm, ProfileForm
 from wallaroo_ui.accounts.models import Scope, User
+from wallaroo_ui.forms import time_zones
 from wallaroo_ui.htmx import AuthenticatedRequest
 
 
 @require_safe
 @login_required
 def account(request: AuthenticatedRequest) -> TemplateResponse:
-    """Show who the person is here, and what may act for them."""
-    now = timezone.now()
-    context = {
-        "tokens": request.user.api_tokens.newest_first(),
-        "logins": request.user.refresh_tokens.valid(at=now).order_by("-last_used_at"),
-        "now": now,
-    }
-    return TemplateResponse(request, "accounts/account.html", context)
+    """Show who the person is here, how pages look to them, and what may act for them."""
+    return _account_page(request, ProfileForm(instance=request.user))
+
+
+@require_POST
+@login_required
+def profile(request: AuthenticatedRequest) -> HttpResponse:
+    """Change how the person is called, and how pages look to them."""
+    # Of another object: what is refused must not be shown as if it held.
+    form = ProfileForm(request.POST, instance=User.objects.get(pk=request.user.pk))
+    if not form.is_valid():
+        return _account_page(request, form)
+    services.change_profile(user=request.user, **form.cleaned_data)
+    messages.success(request, "Your profile is saved.")
+    return redirect("accounts:account")
+
+
+@require_POST
+@login_required
+def session_end(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Log the person out of one browser."""
+    browser = get_object_or_404(request.user.browser_sessions.select_related("session"), pk=pk)
+    browser.session.delete()
+    messages.success(request, f"{browser.device} is logged out.")
+    return redirect("accounts:account")
+
+
+@require_POST
+@login_required
+def sessions_end_others(request: AuthenticatedRequest) -> HttpResponse:
+    """Log the person out of every other browser."""
+    count = sessions.end_others(user=request.user, but=request.session.session_key)
+    if count:
+        messages.success(request, f"Logged out of {count} other browser{'s'[: count > 1]}.")
+    else:
+        messages.info(request, "You are logged in nowhere else.")
+    return redirect("accounts:account")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -96,6 +126,22 @@ def device(request: AuthenticatedRequest) -> HttpResponse:
     state = devices.state_for(authorization, request.user, at=timezone.now())
     context = {"authorization": authorization, "state": state}
     return TemplateResponse(request, "accounts/device.html", context)
+
+
+def _account_page(request: AuthenticatedRequest, form: ProfileForm) -> TemplateResponse:
+    now = timezone.now()
+    browsers = list(request.user.browser_sessions.open(at=now))
+    context = {
+        "form": form,
+        "time_zones": time_zones(),
+        "browsers": browsers,
+        "this_session": request.session.session_key,
+        "tokens": request.user.api_tokens.newest_first(),
+        "logins": request.user.refresh_tokens.valid(at=now).order_by("-last_used_at"),
+        "now": now,
+    }
+    status = 422 if form.is_bound else 200
+    return TemplateResponse(request, "accounts/account.html", context, status=status)
 
 
 def _how_to_use(request: HttpRequest, user: User, text: str) -> dict[str, str]:

@@ -163,13 +163,13 @@ def wall_time(value: datetime | None, zone: tzinfo | None = None) -> SafeString 
 
 @register.simple_tag
 def reader_time(value: datetime) -> SafeString:
-    """Show a moment to the minute in UTC; app.js turns it into the reader's own zone."""
-    utc = value.astimezone(UTC)
+    """Show a moment to the minute in the active zone; app.js turns it into the reader's own."""
+    local = timezone.localtime(value)
     return format_html(
         '<time datetime="{}" title="{}" data-short>{}</time>',
-        utc.isoformat(),
+        local.isoformat(),
         _full_utc(value),
-        f"{_to_the_minute(utc)}\N{NO-BREAK SPACE}UTC",
+        f"{_to_the_minute(local)}\N{NO-BREAK SPACE}{local:%Z}",
     )
 
 
