@@ -71,7 +71,7 @@ def packaged(script: str) -> "Orchestration":
 
     def is_ready() -> bool:
         orchestration.refresh_from_db()
-        return orchestration.is_ready
+        return orchestration.newest.is_ready
 
     wait_for(is_ready, "packaging", seconds=120)
     return orchestration

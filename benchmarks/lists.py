@@ -23,9 +23,10 @@ RUNS = 10
 def main(count: int) -> None:
     with engine():
         from django.conf import settings
+        from django.db import transaction
         from django.utils import timezone
 
-        from orchestrations.models import Orchestration
+        from orchestrations.models import Orchestration, Version
         from tasks.models import Task, TaskRun
         from wallaroo_ui.accounts import tokens
         from wallaroo_ui.accounts.models import User
@@ -35,13 +36,24 @@ def main(count: int) -> None:
         User.objects.update(is_superuser=True)
         user = User.objects.get()
         fields = {
-            name: getattr(first, name)
-            for name in ("workspace_id", "archive", "file_name", "file_size", "sha", "entry_point")
+            name: getattr(first.newest, name)
+            for name in ("archive", "file_name", "file_size", "sha", "entry_point", "packaged_at")
         }
-        orchestrations = Orchestration.objects.bulk_create(
-            Orchestration(**fields, name=f"orchestration {number}", status="ready", created_by=user)
+        orchestrations = [
+            Orchestration(
+                workspace=first.workspace, name=f"orchestration {number}", created_by=user
+            )
             for number in range(count - 1)
-        )
+        ]
+        versions = [
+            Version(**fields, orchestration=each, number=1, status="ready", created_by=user)
+            for each in orchestrations
+        ]
+        for each, version in zip(orchestrations, versions, strict=True):
+            each.newest = version
+        with transaction.atomic():
+            Orchestration.objects.bulk_create(orchestrations)
+            Version.objects.bulk_create(versions)
         tasks = Task.objects.bulk_create(
             Task(orchestration=each, name=each.name, arguments_json='{"a": 1}', created_by=user)
             for each in (first, *orchestrations)

@@ -93,10 +93,11 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveFile:
-    """A file in an archive; `size` is in bytes, inflated."""
+    """A file in an archive; `size` is in bytes, inflated, `crc` the checksum of its content."""
 
     name: str
     size: int
+    crc: int
 
     @property
     def folder(self) -> str:
@@ -210,7 +211,7 @@ def _files_among(entries: list[Entry]) -> list[Entry]:
 
 
 def _described(entry: Entry) -> ArchiveFile:
-    return ArchiveFile(name=entry.name, size=entry.size)
+    return ArchiveFile(name=entry.name, size=entry.size, crc=entry.crc)
 
 
 def _make_folders(directory: Path, folder: str, made: set[str]) -> None:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from orchestrations.archives import ArchiveFile, ArchiveRefused, open_file
 from orchestrations.highlighting import NotShown, highlight, read_text
-from orchestrations.models import Orchestration
+from orchestrations.models import Version
 from wallaroo_ui.htmx import AuthenticatedRequest
 from wallaroo_ui.streaming import stream_pieces
 from wallaroo_ui.workspaces.access import visible_or_404
@@ -21,11 +21,13 @@ LINES_SHOWN = 10_000
 
 @require_safe
 @login_required
-def archive_file(request: AuthenticatedRequest, pk: UUID, name: str) -> TemplateResponse:
+def archive_file(
+    request: AuthenticatedRequest, pk: UUID, number: int, name: str
+) -> TemplateResponse:
     """Show a file of an archive, if it is text that a page can hold."""
-    orchestration = _visible(request, pk)
+    version = _visible(request, pk, number)
     lines, reason = [], ""
-    with _opened(orchestration, name) as (file, pieces):
+    with _opened(version, name) as (file, pieces):
         try:
             lines = highlight(name, read_text(pieces, size=file.size))
         except (NotShown, ArchiveRefused) as refusal:
@@ -34,8 +36,9 @@ def archive_file(request: AuthenticatedRequest, pk: UUID, name: str) -> Template
         request,
         "orchestrations/archive_file.html",
         {
-            "orchestration": orchestration,
-            "workspace": orchestration.workspace,
+            "version": version,
+            "orchestration": version.orchestration,
+            "workspace": version.workspace,
             "file": file,
             "lines": lines[:LINES_SHOWN],
             "more_lines": len(lines[LINES_SHOWN:]),
@@ -47,26 +50,25 @@ def archive_file(request: AuthenticatedRequest, pk: UUID, name: str) -> Template
 @require_safe
 @login_required
 def archive_file_download(
-    request: AuthenticatedRequest, pk: UUID, name: str
+    request: AuthenticatedRequest, pk: UUID, number: int, name: str
 ) -> StreamingHttpResponse:
     """Hand out a file of an archive as it is, never for the browser to open."""
-    orchestration = _visible(request, pk)
-    with _opened(orchestration, name) as (file, _):
+    version = _visible(request, pk, number)
+    with _opened(version, name) as (file, _):
         file_name = file.base_name
-    return stream_pieces(request, _contents(orchestration, name), file_name=file_name)
+    return stream_pieces(request, _contents(version, name), file_name=file_name)
 
 
-def _visible(request: AuthenticatedRequest, pk: UUID) -> Orchestration:
-    return visible_or_404(Orchestration.objects.select_related("workspace"), request.user, pk=pk)
+def _visible(request: AuthenticatedRequest, pk: UUID, number: int) -> Version:
+    shown = Version.objects.select_related("orchestration__workspace", "orchestration__newest")
+    return visible_or_404(shown, request.user, orchestration=pk, number=number)
 
 
 @contextmanager
-def _opened(
-    orchestration: Orchestration, name: str
-) -> Iterator[tuple[ArchiveFile, Iterator[bytes]]]:
+def _opened(version: Version, name: str) -> Iterator[tuple[ArchiveFile, Iterator[bytes]]]:
     """Open the archive and find a file in it, among its own entries and nowhere else."""
     try:
-        archive = orchestration.archive.open("rb")
+        archive = version.archive.open("rb")
     except FileNotFoundError as error:
         raise Http404 from error
     with archive:
@@ -77,7 +79,7 @@ def _opened(
         yield found
 
 
-def _contents(orchestration: Orchestration, name: str) -> Iterator[bytes]:
+def _contents(version: Version, name: str) -> Iterator[bytes]:
     """Open the archive once the answer is on its way, and not before."""
-    with _opened(orchestration, name) as (_, pieces):
+    with _opened(version, name) as (_, pieces):
         yield from pieces

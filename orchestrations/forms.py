@@ -9,8 +9,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 
 
-class UploadForm(forms.Form):
-    """A new orchestration: its archive and, maybe, a name."""
+class VersionForm(forms.Form):
+    """A new version of an orchestration: its archive."""
 
     archive = forms.FileField(
         label="ZIP archive",
@@ -19,12 +19,6 @@ class UploadForm(forms.Form):
             "empty": "The file is empty: it is not a ZIP archive.",
         },
         widget=forms.ClearableFileInput(attrs={"accept": ".zip,application/zip"}),
-    )
-    name = forms.CharField(
-        label="Name",
-        required=False,
-        max_length=255,
-        help_text="How the list calls it. Left empty, the file's name is shown.",
     )
 
     def clean_archive(self) -> UploadedFile[Any]:
@@ -41,3 +35,14 @@ class UploadForm(forms.Form):
     def file_name(self) -> str:
         """Return the file's name as its sender calls it, without any folder."""
         return PurePath(str(self.cleaned_data["archive"].name)).name[:255]
+
+
+class UploadForm(VersionForm):
+    """A new orchestration: its first archive and, maybe, a name."""
+
+    name = forms.CharField(
+        label="Name",
+        required=False,
+        max_length=255,
+        help_text="How the list calls it. Left empty, the file's name is shown.",
+    )

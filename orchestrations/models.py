@@ -1,4 +1,4 @@
-"""Orchestrations: uploaded archives of code, and their packaging."""
+"""Orchestrations, their versions, which are uploaded archives of code, and packaging."""
 
 import json
 import re
@@ -59,7 +59,8 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
 
     def with_shown_name(self) -> Self:
         """Add `shown_name`, as `Orchestration.display_name` says it."""
-        return self.alias(shown_name=Case(When(name="", then=F("file_name")), default=F("name")))
+        shown = Case(When(name="", then=F("newest__file_name")), default=F("name"))
+        return self.alias(shown_name=shown)
 
     def with_workload_status(self) -> Self:
         """Add `workload_status`, `is_going_on`, and when its last run was and its next will be."""
@@ -84,7 +85,7 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
             is_going_on=Q(Exists(has_run)) | Q(next_run_at__isnull=False),
         ).annotate(
             workload_status=Case(
-                When(status=Orchestration.Status.ERROR, then=Value(WorkloadStatus.ERROR)),
+                When(newest__status=Version.Status.ERROR, then=Value(WorkloadStatus.ERROR)),
                 When(latest_verdict__in=FAILED, then=Value(WorkloadStatus.ERROR)),
                 When(is_going_on=True, then=Value(WorkloadStatus.ACTIVE)),
                 default=Value(WorkloadStatus.INACTIVE),
@@ -98,21 +99,13 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
 
 
 class Orchestration(models.Model):
-    """An uploaded archive of code, and whether it is ready to run.
+    """Code that runs: what was uploaded under one name, version by version.
 
     Attributes:
-        sha: SHA-256 of the archive's bytes, as 64 hex digits.
-        entry_point: the `main.py` that runs, relative to the archive.
-        requirements: what `requirements.txt` asks for, a normalised line each.
+        newest: the version that was uploaded last. It could be found by its number; lists of
+            many orchestrations want it without looking. `services.upload_version` moves it on.
+        updated_at: when a version came, or its packaging came further.
     """
-
-    class Status(models.TextChoices):
-        """How far packaging is, in the SDK's words."""
-
-        PENDING_PACKAGING = "pending_packaging", "Waiting for packaging"
-        PACKAGING = "packaging", "Packaging"
-        READY = "ready", "Ready"
-        ERROR = "error", "Packaging failed"
 
     workload_status: str  # These where `with_workload_status` was asked for.
     is_going_on: bool
@@ -123,15 +116,8 @@ class Orchestration(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="orchestrations")
     name = models.CharField(max_length=255, blank=True)
-    status = models.CharField(max_length=24, choices=Status, default=Status.PENDING_PACKAGING)
-    archive = models.FileField(upload_to="archives/", max_length=255)
-    file_name = models.CharField(max_length=255)
-    file_size = models.BigIntegerField()
-    sha = models.CharField(max_length=64, db_index=True)
-    entry_point = models.CharField(max_length=1024)
-    requirements_path = models.CharField(max_length=1024, blank=True)
-    requirements = models.JSONField(default=list, blank=True)
-    packaging_notes = models.JSONField(default=list, blank=True)
+    # Both name each other: the constraint is checked when the transaction that makes them ends.
+    newest = models.OneToOneField("Version", models.RESTRICT, related_name="+")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
@@ -152,8 +138,8 @@ class Orchestration(models.Model):
 
     @property
     def display_name(self) -> str:
-        """Return the name, or the file's name where none was given."""
-        return self.name or self.file_name
+        """Return the name, or the newest file's name where none was given."""
+        return self.name or self.newest.file_name
 
     @property
     def workload_status_label(self) -> str:
@@ -161,9 +147,112 @@ class Orchestration(models.Model):
         return str(WorkloadStatus(self.workload_status).label)
 
     @property
+    def current(self) -> "Version | None":
+        """Return the version that runs unless a task is pinned to another one."""
+        if self.newest.packaged_at is not None:
+            return self.newest
+        version: Version | None = self.versions.current().first()
+        return version
+
+
+class VersionQuerySet(models.QuerySet["Version"]):
+    """Questions about versions."""
+
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        """Return those of the orchestrations that `user` may see."""
+        return self.filter(orchestration__in=Orchestration.objects.visible_to(user))
+
+    def newest_first(self) -> Self:
+        """Return the latest upload first."""
+        return self.order_by("-number")
+
+    def current(self) -> Self:
+        """Return those that have been packaged, the newest first.
+
+        The first one of an orchestration is what its tasks run unless they are pinned: a new
+        version that is still being packaged, or cannot be, stops none of them.
+        """
+        return self.filter(packaged_at__isnull=False).newest_first()
+
+    def usable(self) -> Self:
+        """Return those that can be run, or may be once their packaging has ended."""
+        return self.exclude(status=Version.Status.ERROR)
+
+
+class Version(models.Model):
+    """One uploaded archive of an orchestration, and whether it is ready to run.
+
+    Attributes:
+        number: 1, 2, 3 .. in the order of their uploads.
+        sha: SHA-256 of the archive's bytes, as 64 hex digits.
+        entry_point: the `main.py` that runs, relative to the archive.
+        requirements: what `requirements.txt` asks for, a normalised line each.
+        changes: in short, in which way it differs from the version before.
+        packaged_at: when packaging last succeeded; None before, and again if it fails since.
+            A version that is merely packaged once more keeps it.
+    """
+
+    class Status(models.TextChoices):
+        """How far packaging is, in the SDK's words."""
+
+        PENDING_PACKAGING = "pending_packaging", "Waiting for packaging"
+        PACKAGING = "packaging", "Packaging"
+        READY = "ready", "Ready"
+        ERROR = "error", "Packaging failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    orchestration = models.ForeignKey(Orchestration, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=24, choices=Status, default=Status.PENDING_PACKAGING)
+    packaged_at = models.DateTimeField(null=True, blank=True)
+    archive = models.FileField(upload_to="archives/", max_length=255)
+    file_name = models.CharField(max_length=255)
+    file_size = models.BigIntegerField()
+    sha = models.CharField(max_length=64, db_index=True)
+    entry_point = models.CharField(max_length=1024)
+    requirements_path = models.CharField(max_length=1024, blank=True)
+    requirements = models.JSONField(default=list, blank=True)
+    packaging_notes = models.JSONField(default=list, blank=True)
+    changes = models.CharField(max_length=255, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[Any] = VersionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["orchestration", "number"], name="version_number"),
+            models.CheckConstraint(
+                condition=Q(status="ready", packaged_at__isnull=False)
+                | Q(status="error", packaged_at=None)
+                | Q(status__in=["pending_packaging", "packaging"]),
+                name="version_packaged_when_ready",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+    def get_absolute_url(self) -> str:
+        """Return the address of its page."""
+        return reverse("orchestrations:version", args=[self.orchestration_id, self.number])
+
+    @property
+    def workspace(self) -> Workspace:
+        """Return the workspace that it belongs to: its orchestration's."""
+        return self.orchestration.workspace
+
+    @property
     def is_ready(self) -> bool:
         """Tell whether its environment has been made."""
         return self.status == self.Status.READY
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether its packaging has come to an end."""
+        return self.status in {self.Status.READY, self.Status.ERROR}
 
     @property
     def environment(self) -> Environment:
@@ -196,19 +285,19 @@ class PackagingQuerySet(ExecutionQuerySet):
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """Return those of the orchestrations that `user` may see."""
-        return self.filter(orchestration__in=Orchestration.objects.visible_to(user))
+        return self.filter(version__orchestration__in=Orchestration.objects.visible_to(user))
 
     def with_relations(self) -> Self:
         """Fetch along what launching and following a packaging look at."""
-        return self.select_related("node", "orchestration")
+        return self.select_related("node", "version__orchestration__newest")
 
 
 class Packaging(Execution):
-    """One attempt at making an orchestration's environment."""
+    """One attempt at making the environment of a version."""
 
     spool_name = "packagings"
 
-    orchestration = models.ForeignKey(Orchestration, models.CASCADE, related_name="packagings")
+    version = models.ForeignKey(Version, models.CASCADE, related_name="packagings")
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -218,11 +307,16 @@ class Packaging(Execution):
     class Meta(Execution.Meta):
         indexes = [
             models.Index(fields=["status", "queued_at"]),
-            models.Index(fields=["orchestration", "-queued_at"]),
+            models.Index(fields=["version", "-queued_at"]),
         ]
 
     def __str__(self) -> str:
-        return f"Packaging of {self.orchestration}"
+        return f"Packaging of {self.orchestration}, {self.version}"
+
+    @property
+    def orchestration(self) -> Orchestration:
+        """Return what it packages a version of."""
+        return self.version.orchestration
 
     @property
     def step(self) -> PackagingStep | None:
@@ -257,5 +351,6 @@ class Packaging(Execution):
         return {
             **super().log_context(),
             "packaging": str(self.pk),
-            "orchestration": str(self.orchestration_id),
+            "orchestration": str(self.version.orchestration_id),
+            "version": str(self.version.number),
         }

@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 
 def delete_old_packagings(*, at: datetime, limit: int) -> int:
-    """Delete packagings past their days, but for the latest of each orchestration."""
-    latest = Packaging.objects.filter(orchestration=OuterRef("orchestration")).newest_first()
+    """Delete packagings past their days, but for the latest of each version."""
+    latest = Packaging.objects.filter(version=OuterRef("version")).newest_first()
     old = Packaging.objects.filter(ended_at__lt=at - timedelta(days=settings.RUNS_KEPT_DAYS))
     count = delete_finished(old.exclude(pk=Subquery(latest.values("pk")[:1])), limit=limit)
     return count + delete_orphans(Packaging, limit=limit)

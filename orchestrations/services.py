@@ -1,12 +1,15 @@
-"""What can be asked of orchestrations: upload, package, stop packaging."""
+"""What can be asked of orchestrations: upload, compare, package, stop packaging."""
 
 import hashlib
 import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.files import File
@@ -14,8 +17,15 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from orchestrations.archives import Archive, Limits, inspect_archive
-from orchestrations.models import Orchestration, Packaging
+from orchestrations.archives import (
+    Archive,
+    ArchiveRefused,
+    Limits,
+    inspect_archive,
+    list_files,
+)
+from orchestrations.changes import MAX_SHORT, Changes, Content, compare
+from orchestrations.models import Orchestration, Packaging, Version
 from orchestrations.packager import ORDER, Order
 from orchestrations.requirements import parse_requirements
 from wallaroo_ui.accounts.models import User
@@ -34,10 +44,14 @@ INSTALLER_VARIABLES = (
 )  # fmt: skip
 
 
+class SameArchive(Exception):
+    """An archive is, byte for byte, the newest version; the text says so."""
+
+
 def upload_orchestration(
     *, workspace: Workspace, file: File[bytes], file_name: str, name: str, user: User
 ) -> Orchestration:
-    """Take in an archive and have it packaged.
+    """Take in an archive as the first version of a new orchestration, and have it packaged.
 
     Args:
         workspace: where it goes; the caller has checked that `user` may.
@@ -49,37 +63,113 @@ def upload_orchestration(
     Raises:
         ArchiveRefused: with every problem of the archive; nothing is stored then.
     """
+    orchestration = Orchestration(workspace=workspace, name=name, created_by=user)
+    version = _read_version(file, file_name=file_name, user=user)
+    with _stored(version, file), transaction.atomic():
+        _add_version(orchestration, version, number=1)
+    return orchestration
+
+
+def upload_version(
+    *, orchestration: Orchestration, file: File[bytes], file_name: str, user: User
+) -> Version:
+    """Take in an archive as the newest version of an orchestration, and have it packaged.
+
+    Tasks that follow the latest go on with what they run until it is ready.
+
+    Raises:
+        ArchiveRefused: with every problem of the archive; nothing is stored then.
+        SameArchive: it is what the newest version is.
+        Orchestration.DoesNotExist: it has been deleted meanwhile.
+    """
+    version = _read_version(file, file_name=file_name, user=user)
+    with _stored(version, file), transaction.atomic():
+        # Locked: of two uploads at once, one is the other's next version.
+        # Alone: a join would look for its newest version among those from before the wait.
+        orchestration = Orchestration.objects.select_for_update().get(pk=orchestration.pk)
+        newest = orchestration.newest
+        if newest.sha == version.sha:
+            raise SameArchive(
+                f"This is the same file as version {newest.number}, byte for byte: "
+                "there is nothing new in it to run."
+            )
+        version.changes = _changes_in_short(newest, version)
+        _add_version(orchestration, version, number=newest.number + 1)
+    return version
+
+
+def _read_version(file: File[bytes], *, file_name: str, user: User) -> Version:
+    """Look through an archive; what is found is a version of nothing yet."""
     archive = inspect_archive(file, limits=Limits())
     file.seek(0)
     sha = hashlib.file_digest(file, "sha256").hexdigest()
-    file.seek(0)
-    requirements = parse_requirements(archive.requirements)
-    orchestration = Orchestration(
-        workspace=workspace,
-        name=name,
+    return Version(
         file_name=file_name,
         file_size=file.size,
         sha=sha,
         entry_point=archive.entry_point,
         requirements_path=archive.requirements_path,
-        requirements=list(requirements.lines),
+        requirements=list(parse_requirements(archive.requirements).lines),
         packaging_notes=packaging_notes(archive),
         created_by=user,
     )
+
+
+@contextmanager
+def _stored(version: Version, file: File[bytes]) -> Iterator[None]:
+    """Store the archive; what is done with it then fails, or the file stays."""
+    file.seek(0)
     # The name on disk is ours: nothing of the sender's reaches a path.
-    orchestration.archive.save(f"{orchestration.pk}.zip", file, save=False)
+    version.archive.save(f"{version.pk}.zip", file, save=False)
     try:
-        with transaction.atomic():
-            orchestration.save()
-            request_packaging(orchestration=orchestration, user=user)
+        yield
     except BaseException:
-        orchestration.archive.delete(save=False)
+        version.archive.delete(save=False)
         raise
+
+
+def _add_version(orchestration: Orchestration, version: Version, *, number: int) -> None:
+    version.orchestration, version.number = orchestration, number
+    orchestration.newest = version
+    orchestration.save()
+    version.save(force_insert=True)
+    request_packaging(version=version, user=version.created_by)
     logger.info(
-        "orchestration uploaded",
-        extra={"orchestration": str(orchestration.pk), "workspace": workspace.pk, "sha": sha},
+        "version uploaded",
+        extra={
+            "orchestration": str(orchestration.pk),
+            "version": number,
+            "workspace": orchestration.workspace_id,
+            "sha": version.sha,
+        },
     )
-    return orchestration
+
+
+def _changes_in_short(before: Version, after: Version) -> str:
+    """Say in short how an archive differs; nothing where the older one is lost."""
+    try:
+        return compare_versions(before, after).in_short[:MAX_SHORT]
+    except (FileNotFoundError, ArchiveRefused):
+        return ""
+
+
+def compare_versions(before: Version, after: Version) -> Changes:
+    """Say how one version differs from another.
+
+    Raises:
+        FileNotFoundError: an archive is lost.
+        ArchiveRefused: an archive is spoilt.
+    """
+    return compare(_content(before), _content(after))
+
+
+def _content(version: Version) -> Content:
+    with version.archive.open("rb") as archive:
+        return Content(
+            files=list_files(archive),
+            requirements=version.requirements,
+            entry_point=version.entry_point,
+        )
 
 
 def packaging_notes(archive: Archive) -> list[str]:
@@ -89,14 +179,14 @@ def packaging_notes(archive: Archive) -> list[str]:
 
 
 @transaction.atomic
-def request_packaging(*, orchestration: Orchestration, user: User | None) -> Packaging:
+def request_packaging(*, version: Version, user: User | None) -> Packaging:
     """Queue a packaging; one that is already waiting or going on is returned instead."""
-    Orchestration.objects.select_for_update().get(pk=orchestration.pk)
-    current = orchestration.packagings.unfinished().first()
+    Orchestration.objects.select_for_update().get(pk=version.orchestration_id)
+    current = version.packagings.unfinished().first()
     if current is not None:
         return current  # type: ignore[no-any-return]
-    packaging: Packaging = Packaging.objects.create(orchestration=orchestration, requested_by=user)
-    _set_status(orchestration, Orchestration.Status.PENDING_PACKAGING)
+    packaging: Packaging = Packaging.objects.create(version=version, requested_by=user)
+    _set_status(version, status=Version.Status.PENDING_PACKAGING)
     transaction.on_commit(ring)
     return packaging
 
@@ -130,11 +220,10 @@ def launch_packagings() -> int:
 
 
 def _launch(packaging: Packaging) -> None:
-    orchestration = packaging.orchestration
     try:
         with packaging.spool.launching():
             # Not before: a launch that was given up as dead finds the spool taken.
-            _set_status(orchestration, Orchestration.Status.PACKAGING)
+            _set_status(packaging.version, status=Version.Status.PACKAGING)
             path = packaging.spool.directory / ORDER
             path.write_text(json.dumps(asdict(_order(packaging))), encoding="utf-8")
             executions.launch(
@@ -153,7 +242,7 @@ def _launch(packaging: Packaging) -> None:
 
 
 def _order(packaging: Packaging) -> Order:
-    orchestration = packaging.orchestration
+    version = packaging.version
     data = Path(settings.DATA_DIR)
     return Order(
         root=str(data / "environments"),
@@ -162,8 +251,8 @@ def _order(packaging: Packaging) -> Order:
         python=str(sandbox.interpreter()),
         builder=_builder(packaging),
         base_requirements=settings.BASE_REQUIREMENTS,
-        requirements=orchestration.requirements,
-        notes=orchestration.packaging_notes,
+        requirements=version.requirements,
+        notes=version.packaging_notes,
         source_build_prefix=_source_build_prefix(packaging),
     )
 
@@ -184,7 +273,7 @@ def _source_build_prefix(packaging: Packaging) -> list[str] | None:
         home=home,
         cwd=Path(),
         read_only=[sandbox.interpreter_home(), Path(sys.prefix)],
-        writable=[packaging.orchestration.environment.draft(_builder(packaging))],
+        writable=[packaging.version.environment.draft(_builder(packaging))],
     )
 
 
@@ -202,16 +291,21 @@ def _installer_environment() -> dict[str, str]:
     }
 
 
+@transaction.atomic
 def conclude_packaging(packaging: Packaging) -> None:
-    """Let the end of a packaging decide what becomes of its orchestration."""
-    succeeded = packaging.status == Status.SUCCESS
-    _set_status(
-        packaging.orchestration,
-        Orchestration.Status.READY if succeeded else Orchestration.Status.ERROR,
-    )
+    """Let the end of a packaging decide what becomes of its version."""
+    if packaging.status == Status.SUCCESS:
+        _set_status(packaging.version, status=Version.Status.READY, packaged_at=packaging.ended_at)
+    else:
+        _set_status(packaging.version, status=Version.Status.ERROR, packaged_at=None)
     transaction.on_commit(ring)
 
 
-def _set_status(orchestration: Orchestration, status: str) -> None:
-    orchestration.status = status
-    orchestration.save(update_fields=["status", "updated_at"])
+def _set_status(version: Version, **changes: Any) -> None:
+    with transaction.atomic():
+        # The orchestration first, as where a task is made, or a version comes: whoever looks
+        # for a version to run waits until it is said which one that is.
+        Orchestration.objects.filter(pk=version.orchestration_id).update(updated_at=timezone.now())
+        Version.objects.filter(pk=version.pk).update(**changes)
+    for name, value in changes.items():
+        setattr(version, name, value)

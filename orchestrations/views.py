@@ -1,35 +1,37 @@
-"""Pages and actions about orchestrations: the Workloads list, upload, one orchestration."""
+"""Pages about orchestrations: the Workloads list, upload, and the page of one."""
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
-from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect
+from django.db.models import Count, Q
+from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from orchestrations import services
-from orchestrations.archives import ArchiveRefused, list_files
+from orchestrations.archives import ArchiveRefused
 from orchestrations.forms import UploadForm
-from orchestrations.models import Orchestration, Packaging, WorkloadStatus
+from orchestrations.models import Orchestration, Version, WorkloadStatus
+from orchestrations.version_views import packaging_context
 from orchestrations.workload_list import headings, sort_named, workload_page
 from tasks.models import Task, TaskRun
 from tasks.state_words import state_of
-from wallaroo_ui.executions import logstore
-from wallaroo_ui.executions.http import log_response
-from wallaroo_ui.htmx import AuthenticatedRequest, go_to, opens_dialog, render_page_or_region
-from wallaroo_ui.streaming import stream_file
+from wallaroo_ui.htmx import (
+    AuthenticatedRequest,
+    go_to,
+    opens_dialog,
+    render_page_or_region,
+    wants_region,
+)
+from wallaroo_ui.keyset import keyset_page
 from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
 from wallaroo_ui.workspaces.models import Workspace
 
 ROWS_SHOWN = 25
-FILES_SHOWN = 300
-FILES_OPENED = 12
-LOG_LINES_SHOWN = 200
+NOT_ENDED = Q(pinned_tasks__state__in=(Task.State.ACTIVE, Task.State.PAUSED))
 
 
 @require_safe
@@ -57,13 +59,9 @@ def orchestration_list(request: AuthenticatedRequest, workspace_id: int) -> Temp
             "sort": sort,
             "headings": headings(sort),
             "max_bytes": settings.ARCHIVE_MAX_BYTES,
-            "is_changing": any(row.is_going_on or not _is_settled(row) for row in page.rows),
+            "is_changing": any(row.is_going_on or not row.newest.is_settled for row in page.rows),
         },
     )
-
-
-def _is_settled(orchestration: Orchestration) -> bool:
-    return orchestration.status in {Orchestration.Status.READY, Orchestration.Status.ERROR}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -107,144 +105,104 @@ def orchestration_upload(request: AuthenticatedRequest, workspace_id: int) -> Ht
 @require_safe
 @login_required
 def orchestration_detail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
-    """Show one orchestration: details, files, packaging, tasks and runs."""
+    """Show one orchestration, and its tasks."""
     orchestration = _visible(request, pk)
-    return TemplateResponse(
+    page = keyset_page(
+        Task.objects.filter(orchestration=orchestration)
+        .select_related("paused_by", "killed_by", "version")
+        .with_last_run(),
+        order=("-created_at", "-pk"),
+        cursor=request.GET.get("cursor", ""),
+        size=ROWS_SHOWN,
+    )
+    at = timezone.now()
+    last_runs = [run for task in page.rows if (run := task.last_run) is not None]
+    context = {
+        "page": page,
+        "tasks": page.rows,
+        "task_rows": [(task, state_of(task, at=at)) for task in page.rows],
+        "is_busy": any(not run.is_finished for run in last_runs),
+        "is_changing": any(task.is_going_on for task in page.rows),
+    }
+    return _show(request, orchestration, "tasks", context)
+
+
+@require_safe
+@login_required
+def orchestration_runs(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show one orchestration, and the runs of its tasks."""
+    orchestration = _visible(request, pk)
+    shown = (
+        TaskRun.objects.filter(orchestration=orchestration)
+        .select_related("task", "version")
+        .defer("log_tail")
+    )
+    page = keyset_page(
+        shown,
+        order=("-queued_at", "-pk"),
+        cursor=request.GET.get("cursor", ""),
+        size=ROWS_SHOWN,
+    )
+    runs = page.rows
+    if page.next and not page.previous:
+        # What goes on is on the first page, however many came after it.
+        older = shown.unfinished().exclude(pk__in=[run.pk for run in runs])
+        runs = [*older.newest_first()[:ROWS_SHOWN], *runs]
+    context = {
+        "page": page,
+        "runs": runs,
+        "is_busy": any(not run.is_finished for run in runs),
+        "is_changing": any(run.task.is_going_on for run in runs),
+    }
+    return _show(request, orchestration, "runs", context)
+
+
+@require_safe
+@login_required
+def orchestration_versions(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show one orchestration, and its versions."""
+    orchestration = _visible(request, pk)
+    page = keyset_page(
+        Version.objects.filter(orchestration=orchestration)
+        .select_related("created_by")
+        .annotate(pinned=Count("pinned_tasks", filter=NOT_ENDED)),
+        order=("-number", "-pk"),
+        cursor=request.GET.get("cursor", ""),
+        size=ROWS_SHOWN,
+    )
+    context = {
+        "page": page,
+        "is_busy": False,
+        "is_changing": any(not version.is_settled for version in page.rows),
+    }
+    return _show(request, orchestration, "versions", context)
+
+
+def _show(
+    request: AuthenticatedRequest,
+    orchestration: Orchestration,
+    part: str,
+    context: dict[str, Any],
+) -> TemplateResponse:
+    """Answer with the page of an orchestration, or with the part of it that htmx asks for."""
+    packaging = {} if wants_region(request) else packaging_context(orchestration.newest)
+    return render_page_or_region(
         request,
-        "orchestrations/orchestration_detail.html",
-        {
-            **_common(request, orchestration),
-            **_files_context(orchestration),
-            **_packaging_context(orchestration),
-            **_activity_context(orchestration),
+        page="orchestrations/orchestration_detail.html",
+        region="orchestrations/_activity.html",
+        context={
+            "orchestration": orchestration,
+            "version": orchestration.newest,
+            "current": orchestration.current,
+            "workspace": orchestration.workspace,
+            "may_change": may_change(orchestration.workspace, request.user),
+            "part": part,
+            **packaging,
+            **context,
         },
     )
 
 
-@require_safe
-@login_required
-def orchestration_packaging(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
-    """Show how far packaging is: the region that the page polls."""
-    orchestration = _visible(request, pk)
-    return TemplateResponse(
-        request,
-        "orchestrations/_packaging.html",
-        {**_common(request, orchestration), **_packaging_context(orchestration)},
-    )
-
-
-@require_safe
-@login_required
-def orchestration_activity(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
-    """Show tasks and runs: the region that the page polls."""
-    orchestration = _visible(request, pk)
-    return TemplateResponse(
-        request,
-        "orchestrations/_activity.html",
-        {**_common(request, orchestration), **_activity_context(orchestration)},
-    )
-
-
-@require_safe
-@login_required
-def orchestration_download(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
-    """Hand out the archive as it was uploaded, never for the browser to open."""
-    orchestration = _visible(request, pk)
-    return stream_file(
-        request, lambda: orchestration.archive.open("rb"), file_name=orchestration.file_name
-    )
-
-
-@require_POST
-@login_required
-def orchestration_package(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
-    """Package again."""
-    orchestration = _visible(request, pk)
-    require_change(orchestration.workspace, request.user)
-    services.request_packaging(orchestration=orchestration, user=request.user)
-    return redirect(orchestration)
-
-
-@require_POST
-@login_required
-def orchestration_stop_packaging(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
-    """Stop the packaging that is going on."""
-    orchestration = _visible(request, pk)
-    require_change(orchestration.workspace, request.user)
-    packaging = orchestration.latest_packaging
-    if packaging is None or not services.stop_packaging(packaging=packaging, user=request.user):
-        messages.info(request, "There was nothing to stop: packaging had ended already.")
-    return redirect(orchestration)
-
-
-@require_safe
-@login_required
-def packaging_log(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
-    """Hand out the whole log of one packaging as text."""
-    packaging = visible_or_404(Packaging.objects.all(), request.user, pk=pk)
-    return log_response(request, packaging, file_name=f"packaging-{packaging.pk}.log")
-
-
 def _visible(request: AuthenticatedRequest, pk: UUID) -> Orchestration:
-    return visible_or_404(
-        Orchestration.objects.select_related("workspace", "created_by"), request.user, pk=pk
-    )
-
-
-def _common(request: AuthenticatedRequest, orchestration: Orchestration) -> dict[str, object]:
-    return {
-        "orchestration": orchestration,
-        "workspace": orchestration.workspace,
-        "may_change": may_change(orchestration.workspace, request.user),
-    }
-
-
-def _files_context(orchestration: Orchestration) -> dict[str, object]:
-    """Return what the archive holds; nothing where it is lost or spoilt."""
-    try:
-        with orchestration.archive.open("rb") as archive:
-            files = list_files(archive)
-    except (FileNotFoundError, ArchiveRefused):
-        files = []
-    return {
-        "files": files[:FILES_SHOWN],
-        "file_count": len(files),
-        "more_files": len(files[FILES_SHOWN:]),
-        "are_files_open": 0 < len(files) <= FILES_OPENED,
-    }
-
-
-def _packaging_context(orchestration: Orchestration) -> dict[str, object]:
-    packaging = orchestration.latest_packaging
-    if packaging is None:
-        return {"packaging": None, "packaging_step": None, "log": logstore.LogWindow()}
-    return {
-        "packaging": packaging,
-        "packaging_step": packaging.step,
-        "log": logstore.read_tail(packaging.spool, lines=LOG_LINES_SHOWN),
-    }
-
-
-def _activity_context(orchestration: Orchestration) -> dict[str, object]:
-    """Return the newest runs and tasks; what still goes on is among them, however old."""
-    runs = list(
-        TaskRun.objects.filter(orchestration=orchestration)
-        .select_related("task")
-        .unfinished_first()[: ROWS_SHOWN + 1]
-    )
-    going_on = [run for run in runs if not run.is_finished]
-    all_tasks = Task.objects.filter(orchestration=orchestration).newest_first()
-    newest = all_tasks.values("pk")[:ROWS_SHOWN]
-    of_going_on = [run.task_id for run in going_on]
-    shown = all_tasks.filter(Q(pk__in=newest) | Q(pk__in=of_going_on))
-    tasks = list(shown.select_related("paused_by", "killed_by").with_last_run())
-    at = timezone.now()
-    return {
-        "tasks": tasks,
-        "task_rows": [(task, state_of(task, at=at)) for task in tasks],
-        "has_more_tasks": len(tasks) >= ROWS_SHOWN,
-        "runs": sorted(runs[:ROWS_SHOWN], key=lambda run: run.queued_at, reverse=True),
-        "has_more_runs": len(runs) > ROWS_SHOWN,
-        "is_busy": bool(going_on),
-        "is_changing": bool(going_on) or any(task.is_going_on for task in tasks),
-    }
+    shown = Orchestration.objects.select_related("workspace", "created_by", "newest")
+    return visible_or_404(shown, request.user, pk=pk)

@@ -106,8 +106,8 @@ def workload_page(
     """
     column = next(each for each in COLUMNS if each.name == sort.removeprefix("-"))
     sign = "-" if sort.startswith("-") else ""
-    everything = Orchestration.objects.with_shown_name().with_workload_status()
-    everything = everything.annotate(sort_key=column.key)
+    everything = Orchestration.objects.select_related("newest").with_shown_name()
+    everything = everything.with_workload_status().annotate(sort_key=column.key)
     rows: OrchestrationQuerySet = everything.filter(workspace=workspace).search(query)
     if status:
         rows = rows.having_workload_status(status)

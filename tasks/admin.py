@@ -20,6 +20,7 @@ class TaskAdmin(HistoryAdmin):
         "kind",
         "state",
         "orchestration",
+        "version",
         "schedule",
         "time_zone",
         "next_run_at",
@@ -27,8 +28,8 @@ class TaskAdmin(HistoryAdmin):
         "created_at",
     )
     list_filter = ("kind", "state", "created_at", "orchestration__workspace")
-    search_fields = ("name", "id", "orchestration__name", "orchestration__file_name")
-    list_select_related = ("orchestration", "created_by")
+    search_fields = ("name", "id", "orchestration__name", "orchestration__newest__file_name")
+    list_select_related = ("orchestration__newest", "version", "created_by")
     date_hierarchy = "created_at"
     actions = ("pause", "resume", "stop")
 
@@ -71,6 +72,7 @@ class TaskRunAdmin(HistoryAdmin):
     list_display = (
         "id",
         "task",
+        "version",
         "status",
         "trigger",
         "due_at",
@@ -82,7 +84,7 @@ class TaskRunAdmin(HistoryAdmin):
     )
     list_filter = ("status", "trigger", "isolation", "node", "queued_at")
     search_fields = ("id", "task__name", "task__id", "reason")
-    list_select_related = ("task", "node")
+    list_select_related = ("task", "version", "node")
     date_hierarchy = "queued_at"
     actions = ("stop",)
 

@@ -15,7 +15,7 @@ from django_q.tasks import async_task
 from orchestrations import services as orchestrations
 from orchestrations.archives import unpack_archive
 from orchestrations.environments import base_environment
-from orchestrations.models import Orchestration
+from orchestrations.models import Version
 from tasks import credentials
 from tasks.models import TaskRun
 from wallaroo_ui.executions import sandbox
@@ -66,18 +66,24 @@ def launch_runs() -> int:
 
 
 def _launch(run: TaskRun) -> None:
-    orchestration = run.task.orchestration
-    if not _take_environment(orchestration):
+    version = run.chosen
+    if version is None or not version.is_ready:
+        executions.give_back(run)  # Its packaging failed, or began anew, at this very moment.
+        return
+    if not _take_environment(version):
         # Removed, or made on another host: the run waits again while it is made here.
         executions.give_back(run)
-        orchestrations.request_packaging(orchestration=orchestration, user=None)
+        orchestrations.request_packaging(version=version, user=None)
         return
-    TaskRun.objects.filter(pk=run.pk).update(environment_name=orchestration.environment.name)
+    run.version = version
+    TaskRun.objects.filter(pk=run.pk).update(
+        version=version, environment_name=version.environment.name
+    )
     try:
         with run.spool.launching():
-            with orchestration.archive.open("rb") as archive:
+            with version.archive.open("rb") as archive:
                 unpack_archive(archive, run.spool.home)
-            executions.launch(run, _plan(run))
+            executions.launch(run, _plan(run, version))
     except Exception as error:  # A claimed run must not be left without a word.
         logger.exception("run could not be started", extra=run.log_context())
         executions.fail_launch(run, f"The run could not be started: {error}")
@@ -85,9 +91,9 @@ def _launch(run: TaskRun) -> None:
         logger.info("run launched", extra=run.log_context())
 
 
-def _take_environment(orchestration: Orchestration) -> bool:
+def _take_environment(version: Version) -> bool:
     """Mark its environment as used, so that housekeeping leaves it. False: it is not there."""
-    environment = orchestration.environment
+    environment = version.environment
     base = base_environment(environment.root, settings.BASE_REQUIREMENTS)
     try:
         for each in (base, environment):
@@ -97,9 +103,9 @@ def _take_environment(orchestration: Orchestration) -> bool:
     return True
 
 
-def _plan(run: TaskRun) -> LaunchPlan:
+def _plan(run: TaskRun, version: Version) -> LaunchPlan:
     """Prepare a run's home, with its arguments and credentials, and say how to start it."""
-    task, orchestration = run.task, run.task.orchestration
+    task = run.task
     found = sandbox.probe()
     home = run.spool.home
     seen_home = sandbox.HOME if found.bwrap else home
@@ -109,8 +115,8 @@ def _plan(run: TaskRun) -> LaunchPlan:
     )
     sandbox.give_to_sandbox(home)
 
-    entry_point = PurePosixPath(orchestration.entry_point)
-    environment = orchestration.environment
+    entry_point = PurePosixPath(version.entry_point)
+    environment = version.environment
     base = base_environment(environment.root, settings.BASE_REQUIREMENTS)
     command = found.command(
         [str(environment.python), str(seen_home / entry_point)],
@@ -138,13 +144,12 @@ def _plan(run: TaskRun) -> LaunchPlan:
         "WALLAROO_URL": settings.TASK_SERVER_URL,
         "WALLAROO_TASK_ID": str(task.pk),
         "WALLAROO_RUN_ID": str(run.pk),
-        "ORCH_ID": str(orchestration.pk),
-        "ORCH_SHA": orchestration.sha,
+        "ORCH_ID": str(task.orchestration_id),
+        "ORCH_SHA": version.sha,
         "TASK_ID": str(task.pk),
     }
-    notes = [
-        f"run {run.pk} of task {task.name!r} on {settings.NODE_NAME}, {orchestration.entry_point}"
-    ]
+    place = f"{settings.NODE_NAME}, {version}, {version.entry_point}"
+    notes = [f"run {run.pk} of task {task.name!r} on {place}"]
     if found.bwrap is None:
         variables["PYTHONPATH"] = str(sandbox.START_UP_HOOK)
         notes.append(f"not sandboxed, a plain process with its home at {home}")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import OuterRef, Prefetch, Q, Subquery
+from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
-from orchestrations.models import Orchestration
+from orchestrations.models import Orchestration, Version
 from tasks.newest_runs import with_newest_runs
 from tasks.schedules import Schedule
 from wallaroo_ui.executions.models import (
@@ -57,6 +58,19 @@ class Missed(models.TextChoices):
     ALL = "all", "Run all of them, at most 100"
 
 
+def _no_version(pinned: str, orchestration: str) -> Q:
+    """Return the condition that nothing is left to be run.
+
+    Args:
+        pinned: names the version that is wanted; of null, any of the orchestration is.
+        orchestration: names the orchestration.
+    """
+    usable = Version.objects.usable()
+    return Q(
+        Q(**{pinned: None}) & ~Exists(usable.filter(orchestration=OuterRef(orchestration)))
+    ) | Q(Q(**{f"{pinned}__isnull": False}) & ~Exists(usable.filter(pk=OuterRef(pinned))))
+
+
 class TaskQuerySet(models.QuerySet["Task"]):
     """Questions about tasks."""
 
@@ -80,6 +94,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """Return the active ones with a tick that is not accounted for, the latest tick last."""
         due = self.filter(state=Task.State.ACTIVE, next_run_at__lte=at)
         return due.order_by("next_run_at", "pk")
+
+    def unrunnable(self) -> Self:
+        """Return those whose runs cannot start: the packaging of what they would run failed."""
+        return self.filter(_no_version("version", "orchestration"))
 
     def with_last_run(self) -> Self:
         """Fetch each task's newest run along, as `Task.last_run` wants it."""
@@ -105,6 +123,8 @@ class Task(models.Model):
     """When, and with what, an orchestration runs.
 
     Attributes:
+        version: the one that it is pinned to; None for what is `Orchestration.current` whenever
+            a run starts.
         arguments_json: a JSON object, kept as it was sent: what the code reads.
         timeout_seconds: how long one run may take; None for no limit.
         schedule: one or more five-field cron lines, for a scheduled task.
@@ -131,6 +151,9 @@ class Task(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     orchestration = models.ForeignKey(Orchestration, models.CASCADE, related_name="tasks")
+    version = models.ForeignKey(
+        Version, models.RESTRICT, null=True, blank=True, related_name="pinned_tasks"
+    )
     name = models.CharField(max_length=255)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.ONCE)
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
@@ -227,6 +250,18 @@ class Task(models.Model):
         return Schedule.stored(self.schedule, self.time_zone)
 
     @property
+    def obstacle(self) -> str:
+        """Return why no run of it could start, in words, or nothing."""
+        if not Task.objects.filter(pk=self.pk).unrunnable().exists():
+            return ""
+        if self.version is not None:
+            return (
+                f"The packaging of {self.version}, which it is pinned to, failed. "
+                "Package that again, or have the task follow the latest version."
+            )
+        return "Its orchestration's packaging failed. Package it again first."
+
+    @property
     def acts_for(self) -> "User | None":
         """Return the person whose rights its runs have: who decided last what they do."""
         return self.changed_by or self.created_by
@@ -282,26 +317,42 @@ class TaskRunQuerySet(ExecutionQuerySet):
             "requested_by",
             "task__created_by",
             "task__changed_by",
+            "task__version",
             "task__orchestration__workspace",
+            "task__orchestration__newest",
+            "version",
         )
+
+    def with_chosen(self) -> Self:
+        """Add `chosen_key`, of the version that each would run now; null for none yet."""
+        current = Version.objects.filter(orchestration=OuterRef("orchestration")).current()
+        newest = Subquery(current.values("pk")[:1])
+        return self.alias(chosen_key=Coalesce("version", "task__version", newest))
 
     def startable(self, *, at: datetime) -> Self:
         """Return those that may start at a moment.
 
-        A run waits for its orchestration's packaging, and for its own time; a task that is
+        A run waits for the packaging of what it runs, and for its own time; a task that is
         being stopped starts nothing any more, and a paused one no next run.
         """
+        ready = Version.objects.filter(pk=OuterRef("chosen_key"), status=Version.Status.READY)
         return (
             super()
             .startable(at=at)
+            .with_chosen()
             .filter(
+                Exists(ready),
                 Q(not_before=None) | Q(not_before__lte=at),
                 Q(start_by=None) | Q(start_by__gt=at),
                 Q(task__state=Task.State.ACTIVE)
                 | Q(task__state=Task.State.PAUSED) & ~Q(trigger=Trigger.CONTINUOUS),
-                orchestration__status=Orchestration.Status.READY,
             )
         )
+
+    def unrunnable(self) -> Self:
+        """Return those that cannot start: the packaging of what they would run failed."""
+        pinned = Coalesce("version", "task__version")
+        return self.alias(pinned=pinned).filter(_no_version("pinned", "orchestration"))
 
     def too_late(self, *, at: datetime) -> Self:
         """Return those that waited until their start deadline was over."""
@@ -329,6 +380,7 @@ class TaskRun(Execution):
     Attributes:
         orchestration: its task's, which never changes. Kept here too, so that the runs of an
             orchestration with thousands of tasks are found in their order by one index.
+        version: what it runs; None until it starts, unless it is a retry, which runs the same.
         due_at: the tick that it answers; None where no schedule made it.
         attempt: 1, and one more for each retry.
         retry_of: the attempt before it.
@@ -347,6 +399,7 @@ class TaskRun(Execution):
     orchestration = models.ForeignKey(
         Orchestration, models.CASCADE, related_name="runs", db_index=False
     )
+    version = models.ForeignKey(Version, models.SET_NULL, null=True, blank=True, related_name="+")
     trigger = models.CharField(max_length=16, choices=Trigger, default=Trigger.TASK)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
@@ -419,6 +472,19 @@ class TaskRun(Execution):
                 seconds=task.start_deadline_seconds
             )
         return run
+
+    @property
+    def chosen(self) -> Version | None:
+        """Return the version that it runs, or would if it started now."""
+        return self.version or self.task.version or self.task.orchestration.current
+
+    @property
+    def waits_for_packaging(self) -> bool:
+        """Tell whether it is in the queue and what it would run is not packaged."""
+        if self.status != Status.QUEUED:
+            return False
+        chosen = self.chosen
+        return chosen is None or not chosen.is_ready
 
     @property
     def time_limit(self) -> timedelta | None:

@@ -70,7 +70,7 @@ def _overviews(*, at: datetime) -> list[NodeOverview]:
     for run in TaskRun.objects.filter(status__in=HELD).select_related("task").newest_first():
         runs[run.node_id].append(run)
     packagings: dict[int | None, list[Packaging]] = defaultdict(list)
-    held = Packaging.objects.filter(status__in=HELD).select_related("orchestration")
+    held = Packaging.objects.filter(status__in=HELD).with_relations()
     for packaging in held.newest_first():
         packagings[packaging.node_id].append(packaging)
     return [

@@ -1,11 +1,12 @@
-"""Deleting an orchestration with all that hangs on it: tasks, runs, logs, the archive."""
+"""Deleting an orchestration with all that hangs on it: tasks, runs, logs, archives."""
 
 import logging
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q, Sum
 
-from orchestrations.models import Orchestration, Packaging
+from orchestrations.models import Orchestration, Packaging, Version
 from tasks.models import Kind, Task, TaskRun
 from wallaroo_ui.accounts.models import User
 
@@ -17,10 +18,12 @@ class StillInUse(Exception):
 
 
 def bytes_of(orchestration: Orchestration) -> int:
-    """Return how much its archive and the logs of its runs take up."""
+    """Return how much its archives and the logs of its runs take up."""
     runs = TaskRun.objects.filter(orchestration=orchestration, log_deleted_at=None)
     logs: int = runs.aggregate(bytes=Sum("log_bytes"))["bytes"] or 0
-    return orchestration.file_size + logs
+    versions = Version.objects.filter(orchestration=orchestration)
+    archives: int = versions.aggregate(bytes=Sum("file_size"))["bytes"] or 0
+    return archives + logs
 
 
 @transaction.atomic
@@ -36,7 +39,7 @@ def delete_orchestration(*, orchestration: Orchestration, user: User) -> bool:
     locked = Orchestration.objects.select_for_update().filter(pk=orchestration.pk).first()
     if locked is None:
         return False
-    if Packaging.objects.filter(orchestration=locked).unfinished().exists():
+    if Packaging.objects.filter(version__orchestration=locked).unfinished().exists():
         raise StillInUse(f"{locked} is being packaged. Wait for its end, or stop it.")
     tasks = Task.objects.filter(orchestration=locked)
     # Locked: whoever asks for one more run waits, and then finds no task.
@@ -48,10 +51,11 @@ def delete_orchestration(*, orchestration: Orchestration, user: User) -> bool:
     )
     if task := going_on.first():
         raise StillInUse(f"The task {task} of {locked} still runs, or would. Stop it first.")
-    archive = locked.archive
+    archives = [version.archive for version in locked.versions.all()]
     logger.info(
         "orchestration deleted", extra={"orchestration": str(locked.pk), "user": str(user.pk)}
     )
     locked.delete()
-    transaction.on_commit(lambda: archive.delete(save=False))
+    for archive in archives:
+        transaction.on_commit(partial(archive.delete, save=False))
     return True

@@ -80,6 +80,15 @@ def run_log_raw(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpRespons
     return log_response(request, run, file_name=f"run-{run.pk}.log")
 
 
+@require_safe
+@login_required
+def run_tail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show the last lines of a run's log: for lists, which open them in place."""
+    run = _visible_run(request, pk)
+    tail = run.log_tail if run.is_finished else logstore.tail_text(run.spool)
+    return TemplateResponse(request, "tasks/_run_tail.html", {"run": run, "tail": tail})
+
+
 @require_POST
 @login_required
 def run_stop(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:

@@ -47,13 +47,19 @@ def find(user: "User", text: str) -> Findings:
     if not text:
         return Findings()
     by_id = _by_id(text)
-    named = Orchestration.objects.with_shown_name().select_related("workspace")
+    named = Orchestration.objects.with_shown_name().select_related("workspace", "newest")
     workloads = named.filter(Q(shown_name__icontains=text) | by_id)
     tasks = Task.objects.filter(Q(name__icontains=text) | by_id)
-    found = _newest(tasks.select_related("orchestration__workspace").with_last_run(), user)
+    found = _newest(
+        tasks.select_related("orchestration__workspace", "orchestration__newest").with_last_run(),
+        user,
+    )
     if by_id:
         runs = _first(
-            TaskRun.objects.filter(by_id).select_related("task", "orchestration__workspace"), user
+            TaskRun.objects.filter(by_id).select_related(
+                "task", "orchestration__workspace", "orchestration__newest"
+            ),
+            user,
         )
     else:
         runs = [task.last_run for task in found if task.last_run]

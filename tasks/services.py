@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Sum
 
-from orchestrations.models import Orchestration, Packaging
+from orchestrations.models import Orchestration, Packaging, Version
 from tasks import ticks
 from tasks.launching import ring_after_commit
 from tasks.models import Kind, Missed, Overlap, SkippedTicks, Task, TaskRun, Trigger
@@ -34,9 +34,11 @@ class TaskSettings:
         schedule: for a scheduled task; None for the other kinds.
         timeout_seconds: of one run; None for no limit.
         retry_delay_seconds: before the first retry.
+        version: to which the task is pinned; None to follow the latest.
     """
 
     name: str
+    version: Version | None = None
     arguments_json: str = "{}"
     timeout_seconds: int | None
     schedule: Schedule | None = None
@@ -50,6 +52,7 @@ class TaskSettings:
     def apply(self, task: Task) -> None:
         """Put them on a task, which is not saved."""
         task.name = self.name
+        task.version = self.version
         task.arguments_json = self.arguments_json
         task.timeout_seconds = self.timeout_seconds
         if self.schedule is not None:
@@ -69,28 +72,25 @@ def create_task(
 ) -> Task:
     """Make a task. All but a scheduled one get their first run at once.
 
-    A run waits while the orchestration is being packaged.
+    A run waits while what it runs is being packaged.
 
     Raises:
         NotRunnable: packaging has failed, or it has been deleted.
     """
-    # As it is now, and locked: its packaging may be ending at this moment.
-    locked = Orchestration.objects.select_for_update().filter(pk=orchestration.pk).first()
-    if locked is None:
+    # Locked: its packaging may be ending at this moment.
+    locked = Orchestration.objects.select_for_update().filter(pk=orchestration.pk)
+    if locked.first() is None:
         raise NotRunnable(f"{orchestration} has been deleted in the meantime.")
-    orchestration = locked
-    if orchestration.status == Orchestration.Status.ERROR:
-        raise NotRunnable(
-            f"{orchestration} cannot run: its packaging failed. Package it again first."
-        )
     task = Task(orchestration=orchestration, kind=kind, created_by=user)
     wanted.apply(task)
     if wanted.schedule is not None:
         task.next_run_at = wanted.schedule.next_after(at)
-        task.save()
+    task.save()
+    if obstacle := task.obstacle:
+        raise NotRunnable(obstacle)
+    if task.kind == Kind.SCHEDULED:
         logger.info("task scheduled", extra={"task": str(task.pk), "next_run_at": task.next_run_at})
         return task
-    task.save()
     trigger = Trigger.CONTINUOUS if kind == Kind.CONTINUOUS else Trigger.TASK
     run = TaskRun.of(task, trigger=trigger, at=at, requested_by=user)
     run.save()
@@ -211,8 +211,8 @@ def run_again(
     if task.kind == Kind.CONTINUOUS:  # Its run first: what ends a run locks in this order.
         list(TaskRun.objects.filter(task=task).unfinished().select_for_update())
     task = _locked(task)
-    if task.orchestration.status == Orchestration.Status.ERROR:
-        raise NotRunnable("Its orchestration's packaging failed. Package it again first.")
+    if obstacle := task.obstacle:
+        raise NotRunnable(obstacle)
     # With the person goes whose rights the run has, whatever arguments they chose.
     fields: dict[str, Any] = {"requested_by": user}
     if arguments_json is not None:
@@ -306,19 +306,16 @@ def fail_unrunnable(*, at: datetime) -> None:
         executions.fail_launch(
             run, f"It had not started by its start deadline, {run.start_by:%H:%M:%S} UTC."
         )
-    failed = Orchestration.Status.ERROR
     # A continuous task's next run waits for a packaging that works.
-    waiting = TaskRun.objects.filter(status=Status.QUEUED, orchestration__status=failed)
+    waiting = TaskRun.objects.filter(status=Status.QUEUED).unrunnable()
     for run in waiting.exclude(trigger=Trigger.CONTINUOUS).with_relations():
-        executions.fail_launch(run, "The orchestration's packaging failed. Package it again.")
+        executions.fail_launch(run, run.task.obstacle)
 
 
 def fail_waiting_runs(packaging: Packaging) -> None:
     """End what waited for a packaging that failed, unless it goes better by now."""
     waiting = TaskRun.objects.filter(
-        orchestration=packaging.orchestration_id,
-        orchestration__status=Orchestration.Status.ERROR,
-        status=Status.QUEUED,
+        orchestration=packaging.version.orchestration_id, status=Status.QUEUED
     )
-    for run in waiting.with_relations():
+    for run in waiting.unrunnable().with_relations():
         executions.fail_launch(run, f"The orchestration's packaging failed: {packaging.reason}")

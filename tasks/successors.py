@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from orchestrations.models import Orchestration
 from tasks.launching import ring_after_commit
 from tasks.models import Task, TaskRun, Trigger
 from tasks.stopping import conclude_kill_after_commit
@@ -21,11 +20,7 @@ PACE = timedelta(seconds=1)
 def succeed(run: TaskRun) -> None:
     """Make the run that follows one that has ended; in the transaction that records its end."""
     ring_after_commit()  # A slot is free.
-    task = (
-        Task.objects.select_for_update(of=("self",))
-        .select_related("orchestration")
-        .get(pk=run.task_id)
-    )
+    task = Task.objects.select_for_update().get(pk=run.task_id)
     if task.state == Task.State.PENDING_KILL:
         conclude_kill_after_commit()
     if not task.is_active:
@@ -69,8 +64,8 @@ def may_retry(task: Task, run: TaskRun) -> bool:
     return (
         run.status in FAILED
         and run.attempt <= task.retries
-        and task.orchestration.status != Orchestration.Status.ERROR
         and not too_late
+        and not TaskRun.objects.filter(pk=run.pk).unrunnable().exists()
     )
 
 
@@ -81,6 +76,7 @@ def _retry(task: Task, run: TaskRun, *, at: datetime) -> None:
         trigger=Trigger(run.trigger),
         at=at,
         requested_by=run.requested_by,
+        version_id=run.version_id,
         due_at=run.due_at,
         attempt=run.attempt + 1,
         retry_of=run,

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from orchestrations.archives import ArchiveRefused, open_file
 from orchestrations.argument_names import argument_names
 from orchestrations.highlighting import NotShown, read_text
-from orchestrations.models import Orchestration
+from orchestrations.models import Orchestration, Version
 from tasks import ledger, services
 from tasks.coming import coming_runs
 from tasks.forms import ArgumentsForm, ScheduleForm, TaskForm
@@ -225,7 +225,7 @@ def _log_file(run: TaskRun) -> tuple[str, Opener]:
 
 def _changeable_orchestration(request: AuthenticatedRequest, pk: UUID) -> Orchestration:
     orchestration = visible_or_404(
-        Orchestration.objects.select_related("workspace"), request.user, pk=pk
+        Orchestration.objects.select_related("workspace", "newest"), request.user, pk=pk
     )
     require_change(orchestration.workspace, request.user)
     return orchestration
@@ -245,7 +245,8 @@ def _task_form_page(
     """Show the form of a task, new or to be changed, perhaps with what was refused."""
     if _asks_to_see(request):
         form.put_in_step()
-    names = _script_arguments(orchestration)
+    version = orchestration.newest
+    names = _script_arguments(version)
     is_filled = "fill" in request.POST or "fill" in request.GET
     if is_filled:
         form.fill_arguments(names)
@@ -269,11 +270,11 @@ def _task_form_page(
     )
 
 
-def _script_arguments(orchestration: Orchestration) -> dict[str, JSON]:
+def _script_arguments(version: Version) -> dict[str, JSON]:
     """Return the arguments that its script reads; none where it cannot be read itself."""
     try:
-        with orchestration.archive.open("rb") as archive:
-            file, pieces = open_file(archive, orchestration.entry_point)
+        with version.archive.open("rb") as archive:
+            file, pieces = open_file(archive, version.entry_point)
             return argument_names(read_text(pieces, size=file.size))
     except (FileNotFoundError, ArchiveRefused, NotShown):
         return {}
@@ -281,7 +282,13 @@ def _script_arguments(orchestration: Orchestration) -> dict[str, JSON]:
 
 def _visible(request: AuthenticatedRequest, pk: UUID, **found_along: Exists) -> Task:
     tasks = Task.objects.select_related(
-        "orchestration__workspace", "created_by", "changed_by", "paused_by", "killed_by"
+        "orchestration__workspace",
+        "orchestration__newest",
+        "version",
+        "created_by",
+        "changed_by",
+        "paused_by",
+        "killed_by",
     )
     task: Task = visible_or_404(tasks.annotate(**found_along), request.user, pk=pk)
     return task

@@ -13,7 +13,6 @@ from itertools import islice
 from django.db import transaction
 from django.db.models import Max
 
-from orchestrations.models import Orchestration
 from tasks.launching import ring_after_commit
 from tasks.models import Missed, Overlap, SkippedTicks, Task, TaskRun, Trigger
 from wallaroo_ui.accounts.models import User
@@ -84,15 +83,12 @@ def run_due_ticks(*, at: datetime) -> int:
 @transaction.atomic
 def _run_due_batch(*, at: datetime) -> int:
     # Another clock's tasks are passed over; on SQLite the transaction itself keeps it out.
-    tasks = list(
-        Task.objects.due(at=at)
-        .select_for_update(skip_locked=True, of=("self",))
-        .select_related("orchestration")[:BATCH]
-    )
+    tasks = list(Task.objects.due(at=at).select_for_update(skip_locked=True)[:BATCH])
     if not tasks:
         return 0
     seen_at = Node.objects.aggregate(seen_at=Max("agent_seen_at"))["seen_at"]
     going_on = _going_on(tasks)
+    unrunnable = _unrunnable(tasks)
     runs: list[TaskRun] = []
     count = 0
     for task in tasks:
@@ -103,7 +99,10 @@ def _run_due_batch(*, at: datetime) -> int:
             logger.exception("schedule cannot be followed", extra={"task": str(task.pk)})
             continue
         count += len(ticks)
-        runs += _account_for(task, ticks, at=at, seen_at=seen_at, going_on=going_on)
+        made = _account_for(task, ticks, at=at, seen_at=seen_at, going_on=going_on)
+        if task.pk in unrunnable:
+            _fail(made, at=at)
+        runs += made
     # A tick that has its run already gets no second one.
     TaskRun.objects.bulk_create(runs, ignore_conflicts=True)
     Task.objects.bulk_update(tasks, ["next_run_at", "schedule_error"])
@@ -120,6 +119,12 @@ def _going_on(tasks: list[Task]) -> set[object]:
         return set()
     runs = TaskRun.objects.filter(task__in=careful).unfinished()
     return set(runs.values_list("task", flat=True))
+
+
+def _unrunnable(tasks: list[Task]) -> set[object]:
+    """Return which of the tasks have nothing to run: its packaging failed."""
+    among = Task.objects.filter(pk__in=[task.pk for task in tasks])
+    return set(among.unrunnable().values_list("pk", flat=True))
 
 
 def _advance(task: Task, *, at: datetime) -> list[datetime]:
@@ -168,16 +173,14 @@ def _account_for(
                 _skip(task, Skipped(tick, tick, 1), SkippedTicks.Reason.OVERLAP, at=at)
                 continue
             going_on.add(task.pk)
-        runs.append(_new_run(task, tick, at=at))
+        runs.append(TaskRun.of(task, trigger=Trigger.SCHEDULE, at=at, due_at=tick))
     return runs
 
 
-def _new_run(task: Task, tick: datetime, *, at: datetime) -> TaskRun:
-    run = TaskRun.of(task, trigger=Trigger.SCHEDULE, at=at, due_at=tick)
-    if task.orchestration.status == Orchestration.Status.ERROR:
-        run.status, run.ended_at = Status.FAILURE, at
-        run.reason = "The orchestration's packaging failed. Package it again."
-    return run
+def _fail(runs: list[TaskRun], *, at: datetime) -> None:
+    """Let runs that cannot start, and are not saved, have failed."""
+    for run in runs:
+        run.status, run.ended_at, run.reason = Status.FAILURE, at, run.task.obstacle
 
 
 def skip_until(task: Task, *, at: datetime, reason: str, user: User | None = None) -> None:

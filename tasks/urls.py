@@ -28,6 +28,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/", run_views.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/summary/", run_views.run_summary, name="run-summary"),
     path("runs/<uuid:pk>/log/", run_views.run_log, name="run-log"),
+    path("runs/<uuid:pk>/tail/", run_views.run_tail, name="run-tail"),
     path("runs/<uuid:pk>/log/raw/", run_views.run_log_raw, name="run-log-raw"),
     path("runs/<uuid:pk>/stop/", run_views.run_stop, name="run-stop"),
 ]

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.files.base import ContentFile
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from orchestrations.models import Orchestration
+from orchestrations.models import Orchestration, Version
 from tasks import services
 from tasks.models import Kind, Task, TaskRun
 from wallaroo_ui.accounts import services as accounts
@@ -74,22 +75,48 @@ def make_orchestration(
     files: Mapping[str, str | bytes] | None = None,
     **fields: Any,
 ) -> Orchestration:
-    """Make an orchestration that is ready to run, on the base environment."""
-    content = make_zip({"main.py": script} if files is None else files)
+    """Make an orchestration of one version that is ready to run, on the base environment.
+
+    What is not its own, such as `status` or `file_name`, is the version's.
+    """
     defaults = {
         "workspace": workspace or make_workspace(),
         "name": f"orchestration-{next(_numbers)}",
-        "status": Orchestration.Status.READY,
+        "created_by": None,
+    }
+    own = {name: fields.pop(name) for name in ("created_at", *defaults) if name in fields}
+    orchestration = Orchestration(**defaults | own)
+    make_version(orchestration, script=script, files=files, **fields)
+    return orchestration
+
+
+def make_version(
+    orchestration: Orchestration,
+    *,
+    script: str = "print('hello')\n",
+    files: Mapping[str, str | bytes] | None = None,
+    **fields: Any,
+) -> Version:
+    """Make the newest version of an orchestration, ready to run on the base environment."""
+    content = make_zip({"main.py": script} if files is None else files)
+    defaults = {
+        "number": 1 if orchestration._state.adding else orchestration.newest.number + 1,
+        "status": Version.Status.READY,
         "file_name": "archive.zip",
         "file_size": len(content),
         "sha": f"{next(_numbers):064x}",
         "entry_point": "main.py",
-        "created_by": None,
+        "created_by": orchestration.created_by,
     }
-    orchestration = Orchestration(**defaults | fields)
-    orchestration.archive.save(f"{orchestration.pk}.zip", ContentFile(content), save=False)
-    orchestration.save()
-    return orchestration
+    if fields.get("status", Version.Status.READY) == Version.Status.READY:
+        defaults["packaged_at"] = NOON
+    version = Version(orchestration=orchestration, **defaults | fields)
+    version.archive.save(f"{version.pk}.zip", ContentFile(content), save=False)
+    orchestration.newest = version
+    with transaction.atomic():
+        orchestration.save()
+        version.save(force_insert=True)
+    return version
 
 
 def make_task(orchestration: Orchestration | None = None, **fields: Any) -> Task:

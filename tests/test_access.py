@@ -83,8 +83,12 @@ def of_orchestration(world: World) -> list[Any]:
     return [world.orchestration.pk]
 
 
+def of_version(world: World) -> list[Any]:
+    return [world.orchestration.pk, 1]
+
+
 def of_file(world: World) -> list[Any]:
-    return [world.orchestration.pk, "main.py"]
+    return [world.orchestration.pk, 1, "main.py"]
 
 
 def of_packaging(world: World) -> list[Any]:
@@ -200,13 +204,23 @@ ROWS = [
     Row("orchestrations:upload", MEMBERS_CHANGE_PAGE, of_workspace),
     Row("orchestrations:upload", (LOGIN, 404, 403, 422, 422, 422), of_workspace, "post"),
     Row("orchestrations:detail", MEMBERS_LOOK, of_orchestration),
-    Row("orchestrations:packaging", MEMBERS_LOOK, of_orchestration),
-    Row("orchestrations:activity", MEMBERS_LOOK, of_orchestration),
-    Row("orchestrations:download", MEMBERS_LOOK, of_orchestration),
+    Row("orchestrations:runs", MEMBERS_LOOK, of_orchestration),
+    Row("orchestrations:versions", MEMBERS_LOOK, of_orchestration),
+    Row("orchestrations:version-upload", MEMBERS_CHANGE_PAGE, of_orchestration),
+    Row(
+        "orchestrations:version-upload",
+        (LOGIN, 404, 403, 422, 422, 422),
+        of_orchestration,
+        "post",
+    ),
+    Row("orchestrations:version", MEMBERS_LOOK, of_version),
+    Row("orchestrations:version-changes", MEMBERS_LOOK, of_version),
+    Row("orchestrations:packaging", MEMBERS_LOOK, of_version),
+    Row("orchestrations:download", MEMBERS_LOOK, of_version),
     Row("orchestrations:archive-file", MEMBERS_LOOK, of_file),
     Row("orchestrations:archive-file-download", MEMBERS_LOOK, of_file),
-    Row("orchestrations:package", MEMBERS_CHANGE, of_orchestration, "post"),
-    Row("orchestrations:stop-packaging", MEMBERS_CHANGE, of_orchestration, "post"),
+    Row("orchestrations:package", MEMBERS_CHANGE, of_version, "post"),
+    Row("orchestrations:stop-packaging", MEMBERS_CHANGE, of_version, "post"),
     Row("orchestrations:packaging-log", MEMBERS_LOOK, of_packaging),
     Row("tasks:create", MEMBERS_CHANGE_PAGE, of_orchestration),
     Row(
@@ -232,6 +246,7 @@ ROWS = [
     Row("tasks:run-detail", MEMBERS_LOOK, of_run),
     Row("tasks:run-summary", MEMBERS_LOOK, of_run),
     Row("tasks:run-log", MEMBERS_LOOK, of_run),
+    Row("tasks:run-tail", MEMBERS_LOOK, of_run),
     Row("tasks:run-log-raw", MEMBERS_LOOK, of_run),
     Row("tasks:run-stop", MEMBERS_CHANGE, of_run, "post"),
     Row("nodes:list", ADMINS_LOOK),
@@ -248,7 +263,7 @@ ROWS = [
 
 @pytest.fixture
 def world(workspace: Workspace, orchestration: Orchestration, owner: User, viewer: User) -> World:
-    packaging = Packaging.objects.create(orchestration=orchestration)
+    packaging = Packaging.objects.create(version=orchestration.newest)
     run = make_run(make_task(orchestration, created_by=owner), status=Status.QUEUED)
     return World(
         workspace=workspace,

@@ -29,7 +29,7 @@ OURS = [
     for model in admin.site._registry
     if model.__module__.split(".")[0] in {"wallaroo_ui", "orchestrations", "tasks"}
 ]
-HISTORY = {"node", "orchestration", "packaging", "skippedticks", "task", "taskrun"}
+HISTORY = {"node", "orchestration", "packaging", "skippedticks", "task", "taskrun", "version"}
 SECRETS = {"apitoken", "refreshtoken"}
 
 
@@ -52,7 +52,7 @@ def one_of_each(db: None) -> None:
         count=1,
         noticed_at=NOON,
     )
-    Packaging.objects.create(orchestration=orchestration)
+    Packaging.objects.create(version=orchestration.newest)
     make_api_token(make_user())
     make_login(make_user())
     make_connection(orchestration.workspace)
@@ -129,7 +129,7 @@ def test_orchestrations_are_packaged_again_from_the_list(
         reverse("admin:orchestrations_orchestration_changelist"),
         {"action": "package_again", "_selected_action": [str(orchestration.pk)]},
     )
-    assert orchestration.packagings.get().status == Status.QUEUED
+    assert orchestration.newest.packagings.get().status == Status.QUEUED
 
 
 def act(client: Client, model: str, action: str, thing: Any) -> None:

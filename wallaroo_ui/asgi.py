@@ -14,7 +14,7 @@ from wallaroo_ui.content_type import Utf8Only
 
 def most_bytes(path: str) -> int:
     """Return how large a request may be: an upload as an archive, all others as a form."""
-    is_upload = path.endswith(("/workloads/upload/", "/orchestration/upload"))
+    is_upload = path.endswith(("/workloads/upload/", "/versions/new/", "/orchestration/upload"))
     limit: int = settings.UPLOAD_MAX_BYTES if is_upload else settings.FORM_MAX_BYTES
     return limit
 

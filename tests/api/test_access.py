@@ -191,7 +191,7 @@ ROWS = [
     Row(
         "get_tasks_by_orch_sha",
         f"{V1}/task/get_tasks_by_orch_sha",
-        body=lambda world: {"sha": world.orchestration.sha},
+        body=lambda world: {"sha": world.orchestration.newest.sha},
     ),
     Row("kill_task", f"{V1}/task/kill", 202, MEMBERS_CHANGE, task_id),
     Row(

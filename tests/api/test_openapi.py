@@ -46,7 +46,7 @@ def test_schemathesis_finds_nothing_undocumented(
         "task_id": str(run.task_id),
         "run": str(run.pk),
         "pod_id": str(run.pk),
-        "orch_sha": orchestration.sha,
+        "orch_sha": orchestration.newest.sha,
     }
     processes.start_web()
 

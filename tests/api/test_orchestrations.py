@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orchestrations.models import Orchestration
+from orchestrations.models import Orchestration, Version
 from tasks import removal
 from tasks.models import Kind, Task
 from tasks.services import NotRunnable, run_again
@@ -48,8 +48,8 @@ def test_metadata_of_an_upload_may_come(
 
     assert response.status_code == 202
     made = Orchestration.objects.get(pk=response.json()["id"])
-    assert (made.name, made.file_name, made.workspace) == ("nightly", "story.zip", workspace)
-    assert made.status == Orchestration.Status.PENDING_PACKAGING
+    assert (made.name, made.newest.file_name, made.workspace) == ("nightly", "story.zip", workspace)
+    assert made.newest.status == Version.Status.PENDING_PACKAGING
 
 
 @pytest.mark.parametrize("name", [{}, {"name": None}], ids=["left out", "null"])
@@ -189,7 +189,7 @@ def test_without_a_confirmation_nothing_is_deleted(
 ) -> None:
     make_run(make_task(orchestration), status=Status.SUCCESS, log_bytes=1000)
     response = delete(api, orchestration, confirm=False)
-    assert response.json() == {"bytes": orchestration.file_size + 1000}
+    assert response.json() == {"bytes": orchestration.newest.file_size + 1000}
     assert Orchestration.objects.exists()
 
 
@@ -199,8 +199,8 @@ def test_an_orchestration_goes_with_all_that_hangs_on_it(
 ) -> None:
     make_run(make_task(orchestration), status=Status.SUCCESS)
     make_task(orchestration, kind=Kind.SCHEDULED, state=Task.State.KILLED)
-    archive, name = orchestration.archive, str(orchestration.archive.name)
-    assert delete(api, orchestration).json() == {"bytes": orchestration.file_size}
+    archive, name = orchestration.newest.archive, str(orchestration.newest.archive.name)
+    assert delete(api, orchestration).json() == {"bytes": orchestration.newest.file_size}
     assert not Orchestration.objects.exists()
     assert not Task.objects.exists()
     assert not archive.storage.exists(name)
@@ -270,7 +270,7 @@ def test_no_run_is_made_of_a_task_that_was_deleted_meanwhile(
 def test_what_is_being_packaged_is_not_deleted(
     api: ApiClient, orchestration: Orchestration
 ) -> None:
-    orchestration.packagings.create()
+    orchestration.newest.packagings.create()
     assert delete(api, orchestration).status_code == 409
 
 

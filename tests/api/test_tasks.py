@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from orchestrations.models import Orchestration
+from orchestrations.models import Orchestration, Version
 from tasks import services
 from tasks.models import Kind, Task, TaskRun
 from tests.api.conftest import ApiClient, client_of
@@ -132,7 +132,7 @@ def test_an_orchestration_is_found_in_its_own_workspace_only(
 
 
 def test_what_cannot_be_packaged_cannot_be_run(api: ApiClient, workspace: Workspace) -> None:
-    broken = make_orchestration(workspace, status=Orchestration.Status.ERROR)
+    broken = make_orchestration(workspace, status=Version.Status.ERROR)
     response = api.post("task/run_once", new(broken))
     assert response.status_code == 400
     assert "packaging failed" in response.json()["msg"]
@@ -213,11 +213,11 @@ def test_tasks_are_listed_newest_first_whether_killed_or_not(
         listed(workspace_id=None) == listed(workspace_id=orchestration.workspace_id) == everything
     )
     assert listed(killed=True) == everything[:2]
-    assert listed(orch_sha=orchestration.sha) == everything
+    assert listed(orch_sha=orchestration.newest.sha) == everything
     assert listed(orch_sha="0" * 64) == []
     other = make_orchestration(orchestration.workspace)
     assert listed(orch_id=str(other.pk)) == []
-    by_sha = api.post("task/get_tasks_by_orch_sha", {"sha": orchestration.sha})
+    by_sha = api.post("task/get_tasks_by_orch_sha", {"sha": orchestration.newest.sha})
     assert by_sha.json() == {"ids": everything}
 
 

@@ -124,4 +124,4 @@ def succeed(runs: Iterable[TaskRun], seconds: float) -> None:
 
 def open_archive(run: TaskRun) -> Path:
     """Return the file that whoever launches this run holds open as it unpacks."""
-    return Path(run.task.orchestration.archive.path)
+    return Path(run.task.orchestration.newest.archive.path)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 
 from orchestrations import services
-from orchestrations.models import Orchestration, Packaging
+from orchestrations.models import Orchestration, Packaging, Version
 from orchestrations.packager import PACKAGES
 from tasks import services as tasks
 from tasks.models import TaskRun
@@ -38,7 +38,7 @@ def upload(requirements: str, script: str = "print('hello')") -> Orchestration:
 
 
 def packaged(orchestration: Orchestration) -> Packaging:
-    packaging = orchestration.latest_packaging
+    packaging = orchestration.newest.latest_packaging
     assert packaging is not None
     finished(packaging)
     orchestration.refresh_from_db()
@@ -104,20 +104,20 @@ def test_requirements_are_installed_in_front_of_the_base(engine: Processes) -> N
     orchestration = upload("idna==3.7\n", script)
 
     assert packaged(orchestration).status == Status.SUCCESS
-    assert orchestration.status == Orchestration.Status.READY
+    assert orchestration.newest.status == Version.Status.READY
     assert any(line.startswith("3.7 1.") for line in log_text(run_of(orchestration)))
 
 
 def test_the_same_list_is_built_once_and_shared(engine: Processes) -> None:
     first = upload("idna==3.6\nsix\n")
     packaged(first)
-    directory = first.environment.directory
+    directory = first.newest.environment.directory
     built_at = directory.stat().st_ino, directory.stat().st_mtime_ns
 
     second = upload("six\nidna==3.6 # in another order\n")
 
     assert packaged(second).status == Status.SUCCESS
-    assert second.environment.directory == directory
+    assert second.newest.environment.directory == directory
     assert (directory.stat().st_ino, directory.stat().st_mtime_ns) == built_at
     assert "Installing" not in log_of(packaged(second))
 
@@ -127,10 +127,10 @@ def test_the_sdk_in_a_list_is_left_out_with_a_note(engine: Processes) -> None:
 
     packaging = packaged(orchestration)
 
-    assert orchestration.status == Orchestration.Status.READY
+    assert orchestration.newest.status == Version.Status.READY
     assert "wallaroo==2023.2.1" in log_of(packaging)
     assert "already present" in log_of(packaging)
-    assert orchestration.requirements == []
+    assert orchestration.newest.requirements == []
 
 
 def test_a_failure_names_the_requirement_and_ends_the_runs_that_waited(engine: Processes) -> None:
@@ -141,7 +141,7 @@ def test_a_failure_names_the_requirement_and_ends_the_runs_that_waited(engine: P
 
     assert packaging.status == Status.FAILURE
     assert packaging.reason.startswith("no-such-package-anywhere==1.0 cannot be installed")
-    assert orchestration.status == Orchestration.Status.ERROR
+    assert orchestration.newest.status == Version.Status.ERROR
     run = finished(task.runs.get())
     assert run.status == Status.FAILURE
     assert "no-such-package-anywhere==1.0" in run.reason
@@ -153,8 +153,8 @@ def test_a_failed_packaging_leaves_nothing_half_built(engine: Processes) -> None
     orchestration = upload("no-such-package-anywhere==2.0\n")
     packaging = packaged(orchestration)
 
-    root = orchestration.environment.root
-    assert not orchestration.environment.is_ready
+    root = orchestration.newest.environment.root
+    assert not orchestration.newest.environment.is_ready
     assert not list(root.glob(f"*{packaging.pk.hex[:12]}*"))
 
 
@@ -218,7 +218,9 @@ def test_nothing_of_an_installed_wheel_is_run_by_packaging(
     packaging = packaged(upload("evil\n"))
 
     assert packaging.status == Status.SUCCESS, log_of(packaging)
-    assert "evil==1.0" in (packaging.orchestration.environment.directory / PACKAGES).read_text()
+    assert (
+        "evil==1.0" in (packaging.orchestration.newest.environment.directory / PACKAGES).read_text()
+    )
     assert not escaped.exists()
 
 
@@ -237,22 +239,22 @@ def test_builds_from_source_can_be_switched_off(processes: Processes) -> None:
 
 def test_a_packaging_can_be_stopped_and_asked_for_again(processes: Processes) -> None:
     orchestration = upload("idna==3.5\n")
-    packaging = orchestration.latest_packaging
+    packaging = orchestration.newest.latest_packaging
     assert packaging is not None
     services.stop_packaging(packaging=packaging, user=make_user("ann"))
     assert finished(packaging).status == Status.KILLED
     orchestration.refresh_from_db()
-    assert orchestration.status == Orchestration.Status.ERROR
+    assert orchestration.newest.status == Version.Status.ERROR
 
-    again = services.request_packaging(orchestration=orchestration, user=None)
-    same = services.request_packaging(orchestration=orchestration, user=None)
+    again = services.request_packaging(version=orchestration.newest, user=None)
+    same = services.request_packaging(version=orchestration.newest, user=None)
     processes.start("cluster")
     processes.start("agent")
 
     assert again == same
     assert finished(again).status == Status.SUCCESS
     orchestration.refresh_from_db()
-    assert orchestration.is_ready
+    assert orchestration.newest.is_ready
 
 
 def test_a_packaging_that_takes_too_long_is_ended(processes: Processes) -> None:
@@ -281,7 +283,7 @@ def silent_port(processes: Processes) -> int:
 def test_an_environment_that_was_removed_is_made_again_before_the_run(engine: Processes) -> None:
     orchestration = upload("idna==3.3\n", "import idna; print(idna.__version__)")
     packaged(orchestration)
-    environment = orchestration.environment
+    environment = orchestration.newest.environment
     environment.directory.rename(environment.root / "gone")
 
     assert "3.3" in log_text(run_of(orchestration))

@@ -307,8 +307,12 @@ def test_archive_describes_what_it_holds() -> None:
         requirements_path="job/requirements.txt",
         requirements="numpy==1.26.4\r\n",
         files=(
-            ArchiveFile(name="job/main.py", size=7),
-            ArchiveFile(name="job/requirements.txt", size=18),
+            ArchiveFile(name="job/main.py", size=7, crc=zlib.crc32(b"print()")),
+            ArchiveFile(
+                name="job/requirements.txt",
+                size=18,
+                crc=zlib.crc32("\ufeffnumpy==1.26.4\r\n".encode()),
+            ),
         ),
         warnings=(),
     )

@@ -9,7 +9,7 @@ from django.http import StreamingHttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from orchestrations import file_views, views
+from orchestrations import file_views, version_views
 from orchestrations.highlighting import MAX_BYTES
 from orchestrations.models import Orchestration
 from tests.factories import make_orchestration
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def url(orchestration: Orchestration, name: str, *, download: bool = False) -> str:
     view = "archive-file-download" if download else "archive-file"
-    return reverse(f"orchestrations:{view}", args=[orchestration.pk, name])
+    return reverse(f"orchestrations:{view}", args=[orchestration.pk, 1, name])
 
 
 def page(client: Client, address: str) -> str:
@@ -40,7 +40,7 @@ def test_the_files_are_listed_folder_by_folder(owner_client: Client, workspace: 
     files = {"src/b.py": "", "main.py": "import src.b", "src/deep/c.py": "", "a/z.txt": "z"}
     orchestration = make_orchestration(workspace, files=files)
 
-    response = owner_client.get(orchestration.get_absolute_url())
+    response = owner_client.get(orchestration.newest.get_absolute_url())
 
     names = [file.name for file in response.context["files"]]
     assert names == ["main.py", "a/z.txt", "src/b.py", "src/deep/c.py"]
@@ -54,7 +54,7 @@ def test_folders_and_what_macos_adds_are_not_listed(
     files = {"main.py": "", "data/": "", "__MACOSX/._main.py": "x"}
     orchestration = make_orchestration(workspace, files=files)
 
-    files = owner_client.get(orchestration.get_absolute_url()).context["files"]
+    files = owner_client.get(orchestration.newest.get_absolute_url()).context["files"]
 
     assert [file.name for file in files] == ["main.py"]
 
@@ -62,11 +62,11 @@ def test_folders_and_what_macos_adds_are_not_listed(
 def test_a_long_list_ends_with_the_count_of_the_rest(
     owner_client: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "FILES_SHOWN", 2)
+    monkeypatch.setattr(version_views, "FILES_SHOWN", 2)
     files = dict.fromkeys(["main.py", "a/1", "a/2", "a/3"], "")
     orchestration = make_orchestration(workspace, files=files)
 
-    shown = page(owner_client, orchestration.get_absolute_url())
+    shown = page(owner_client, orchestration.newest.get_absolute_url())
 
     assert "2 more, not listed here" in shown
     assert url(orchestration, "a/1") in shown
@@ -77,10 +77,10 @@ def test_a_long_list_ends_with_the_count_of_the_rest(
 def test_a_page_stands_though_its_archive_is_spoilt(
     spoil: str, owner_client: Client, orchestration: Orchestration
 ) -> None:
-    path = Path(orchestration.archive.path)
+    path = Path(orchestration.newest.archive.path)
     path.unlink() if spoil == "remove" else path.write_bytes(path.read_bytes()[:-1])
 
-    assert "cannot be read any more" in page(owner_client, orchestration.get_absolute_url())
+    assert "cannot be read any more" in page(owner_client, orchestration.newest.get_absolute_url())
     assert owner_client.get(url(orchestration, "main.py")).status_code == 404
     assert owner_client.get(url(orchestration, "main.py", download=True)).status_code == 404
 
@@ -172,7 +172,7 @@ def test_only_the_archives_own_files_are_found(
 
 def test_a_damaged_file_is_not_shown(owner_client: Client, workspace: Workspace) -> None:
     orchestration = make_orchestration(workspace, script="x" * 100)
-    path = Path(orchestration.archive.path)
+    path = Path(orchestration.newest.archive.path)
     with zipfile.ZipFile(path) as archive:
         start = archive.getinfo("main.py").header_offset + 30 + len("main.py")
     data = bytearray(path.read_bytes())

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from orchestrations import services
 from orchestrations.archives import ArchiveRefused
-from orchestrations.models import Orchestration, Packaging
+from orchestrations.models import Orchestration, Packaging, Version
 from tests.factories import make_orchestration, make_user, make_zip
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions import services as executions
@@ -47,14 +47,16 @@ def test_an_upload_is_kept_as_it_came_and_queued_for_packaging(
         orchestration = upload(workspace, owner, content)
 
     orchestration.refresh_from_db()
-    assert orchestration.sha == hashlib.sha256(content).hexdigest()
-    assert orchestration.file_size == len(content)
-    assert orchestration.archive.read() == content
-    orchestration.archive.close()
-    assert orchestration.entry_point == "etl/main.py"
-    assert orchestration.requirements == ["six"]
-    assert orchestration.status == Orchestration.Status.PENDING_PACKAGING
-    assert orchestration.packagings.get().status == Status.QUEUED
+    version = orchestration.newest
+    assert version.number == 1
+    assert version.sha == hashlib.sha256(content).hexdigest()
+    assert version.file_size == len(content)
+    assert version.archive.read() == content
+    version.archive.close()
+    assert version.entry_point == "etl/main.py"
+    assert version.requirements == ["six"]
+    assert version.status == Version.Status.PENDING_PACKAGING
+    assert version.packagings.get().status == Status.QUEUED
     assert queued_jobs == ["orchestrations.jobs.launch_packagings"]
 
 
@@ -90,14 +92,14 @@ def test_the_same_bytes_twice_are_two_orchestrations_with_one_hash(
     content = make_zip({"main.py": ""})
     first, second = upload(workspace, owner, content), upload(workspace, owner, content)
     assert first.pk != second.pk
-    assert first.sha == second.sha
+    assert first.newest.sha == second.newest.sha
 
 
 def test_asking_twice_for_packaging_gives_one(
     orchestration: Orchestration, queued_jobs: list[str]
 ) -> None:
-    first = services.request_packaging(orchestration=orchestration, user=None)
-    assert services.request_packaging(orchestration=orchestration, user=None) == first
+    first = services.request_packaging(version=orchestration.newest, user=None)
+    assert services.request_packaging(version=orchestration.newest, user=None) == first
     assert Packaging.objects.count() == 1
 
 
@@ -109,7 +111,7 @@ def test_the_shown_name_falls_back_to_the_file(workspace: Workspace) -> None:
 def test_stopping_a_packaging_that_waits_ends_it_at_once(
     orchestration: Orchestration, queued_jobs: list[str]
 ) -> None:
-    packaging = services.request_packaging(orchestration=orchestration, user=None)
+    packaging = services.request_packaging(version=orchestration.newest, user=None)
 
     assert services.stop_packaging(packaging=packaging, user=make_user("ann"))
     assert not services.stop_packaging(packaging=packaging, user=make_user("bob"))
@@ -122,15 +124,15 @@ def test_a_launch_that_was_given_up_does_not_touch_what_came_of_the_next(
     workspace: Workspace, settings: Any, tmp_path: Path
 ) -> None:
     settings.DATA_DIR = tmp_path
-    orchestration = make_orchestration(workspace, status=Orchestration.Status.PACKAGING)
-    packaging = Packaging.objects.create(orchestration=orchestration, status=Status.STARTING)
+    orchestration = make_orchestration(workspace, status=Version.Status.PACKAGING)
+    packaging = Packaging.objects.create(version=orchestration.newest, status=Status.STARTING)
     late = Packaging.objects.get(pk=packaging.pk)
     assert packaging.spool.forbid_start()
     assert executions.give_back(packaging)
     Packaging.objects.update(status=Status.SUCCESS, ended_at=timezone.now())
-    Orchestration.objects.update(status=Orchestration.Status.READY)
+    Version.objects.update(status=Version.Status.READY, packaged_at=timezone.now())
 
     services._launch(late)
 
-    orchestration.refresh_from_db()
-    assert orchestration.status == Orchestration.Status.READY
+    version = Version.objects.get()
+    assert version.status == Version.Status.READY

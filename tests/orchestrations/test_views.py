@@ -124,12 +124,28 @@ def test_a_run_that_goes_on_is_shown_however_many_came_after(
         moment = NOON + timedelta(minutes=minute)
         make_run(make_task(orchestration), status=Status.SUCCESS, queued_at=moment)
 
-    context = owner_client.get(orchestration.get_absolute_url()).context
+    context = owner_client.get(reverse("orchestrations:runs", args=[orchestration.pk])).context
 
-    assert context["runs"][-1] == old
-    assert old.task in context["tasks"]
-    assert (len(context["runs"]), context["has_more_runs"]) == (25, True)
-    assert context["is_changing"]
+    assert context["runs"][0] == old
+    assert len(context["runs"]) == 26
+    assert context["is_busy"]
+
+
+def test_older_runs_and_tasks_are_a_page_further(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    for minute in range(60):
+        moment = NOON + timedelta(minutes=minute)
+        make_run(make_task(orchestration), status=Status.SUCCESS, queued_at=moment)
+
+    for name, shown in (("runs", "runs"), ("detail", "tasks")):
+        url, found = reverse(f"orchestrations:{name}", args=[orchestration.pk]), []
+        while url:
+            context = owner_client.get(url).context
+            found += context[shown]
+            more = context["page"].next
+            url = f"{context['request'].path}?cursor={more}" if more else ""
+        assert len(set(found)) == len(found) == 60
 
 
 def test_htmx_gets_the_region_alone(owner_client: Client, workspace: Workspace) -> None:
@@ -156,7 +172,7 @@ def test_an_upload_leads_to_the_orchestration(
     response = upload(owner_client, workspace, make_zip({"main.py": ""}))
     orchestration = Orchestration.objects.get()
     assert response["Location"] == orchestration.get_absolute_url()  # type: ignore[index]
-    assert orchestration.file_name == "evil<b>.zip"
+    assert orchestration.newest.file_name == "evil<b>.zip"
     page = owner_client.get(orchestration.get_absolute_url()).content.decode()
     assert "evil&lt;b&gt;.zip" in page
     assert "evil<b>" not in page
@@ -190,11 +206,11 @@ def test_an_archive_over_the_limit_is_refused_in_words(
 def test_the_archive_is_handed_out_only_as_a_download(
     owner_client: Client, orchestration: Orchestration
 ) -> None:
-    response = owner_client.get(reverse("orchestrations:download", args=[orchestration.pk]))
+    response = owner_client.get(reverse("orchestrations:download", args=[orchestration.pk, 1]))
     assert response["Content-Disposition"].startswith("attachment")
     assert response["Content-Type"] == "application/octet-stream"
     assert response["X-Content-Type-Options"] == "nosniff"
-    with orchestration.archive.open("rb") as archive:
+    with orchestration.newest.archive.open("rb") as archive:
         assert response.getvalue() == archive.read()
 
 
@@ -205,9 +221,8 @@ def test_the_page_shows_every_field_of_the_specification(
     for text in (
         orchestration.name,
         str(orchestration.pk),
-        orchestration.file_name,
-        orchestration.sha,
-        orchestration.entry_point,
+        orchestration.newest.file_name,
+        orchestration.newest.sha,
         orchestration.created_at.isoformat(timespec="seconds")[:16],
     ):
         assert text in page

@@ -30,7 +30,7 @@ def test_it_follows_what_its_node_holds_and_nothing_else(
     monkeypatch.setattr(executions, "follow", lambda execution, at: followed.append(execution))
     held = make_run(status=Status.RUNNING, node=node)
     packaging = Packaging.objects.create(
-        orchestration=make_orchestration(), status=Status.STARTING, node=node
+        version=make_orchestration().newest, status=Status.STARTING, node=node
     )
     make_run(status=Status.RUNNING, node=make_node())
     make_run(status=Status.SUCCESS, node=node)
@@ -99,7 +99,7 @@ def test_it_rings_again_for_a_run_that_waits_beside_a_free_slot(
 
 
 def test_it_rings_again_for_a_packaging_too(node: Node, queued_jobs: list[str]) -> None:
-    Packaging.objects.create(orchestration=make_orchestration(), queued_at=NOON)
+    Packaging.objects.create(version=make_orchestration().newest, queued_at=NOON)
     Keeper(node).sweep(at=LATER)
     assert queued_jobs == [PACKAGINGS]
 

@@ -42,7 +42,7 @@ def test_a_node_is_shown_with_what_it_holds(admin_client: Client) -> None:
     run = make_run(make_task(name="nightly"), node=node, status=Status.RUNNING)
     make_run(make_task(name="ended"), node=node, status=Status.SUCCESS)
     orchestration = make_orchestration(name="donuts")
-    Packaging.objects.create(orchestration=orchestration, node=node, status=Status.RUNNING)
+    Packaging.objects.create(version=orchestration.newest, node=node, status=Status.RUNNING)
 
     page = shown(admin_client)
 

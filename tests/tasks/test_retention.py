@@ -149,12 +149,12 @@ def test_old_rows_of_the_ledger_go() -> None:
     assert SkippedTicks.objects.get().first_due_at == NOON
 
 
-def test_the_latest_packaging_of_an_orchestration_is_kept_however_old() -> None:
-    orchestration = make_orchestration()
+def test_the_latest_packaging_of_a_version_is_kept_however_old() -> None:
+    version = make_orchestration().newest
     packagings = [
         with_spool(
             Packaging.objects.create(
-                orchestration=orchestration,
+                version=version,
                 status=Status.SUCCESS,
                 queued_at=OLD + n * HOUR,
                 ended_at=OLD + n * HOUR,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrations.models import Orchestration
+from orchestrations.models import Orchestration, Version
 from tasks import credentials, launching, services
 from tasks.models import Task, TaskRun
 from tests.factories import (
@@ -63,7 +63,7 @@ def test_an_orchestration_that_failed_packaging_takes_no_task(owner: User) -> No
 
 def test_a_packaging_that_failed_meanwhile_counts(owner: User) -> None:
     orchestration = make_orchestration(status="packaging")
-    Orchestration.objects.update(status="error")
+    Version.objects.update(status="error", packaged_at=None)
     with pytest.raises(services.NotRunnable):
         create(orchestration, owner)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from orchestrations.models import Orchestration
+from orchestrations.models import Version
 from tasks import services, successors
 from tasks.models import Task, TaskRun, Trigger
 from tests.executions.test_services import at_once
@@ -201,12 +201,12 @@ def test_nothing_follows_in_a_task_that_is_not_active(continuous: Task, state: s
 
 
 def test_a_failed_packaging_leaves_one_run_that_waits_for_a_better_one() -> None:
-    orchestration = make_orchestration(status=Orchestration.Status.PACKAGING)
+    orchestration = make_orchestration(status=Version.Status.PACKAGING)
     task = start_task(orchestration, kind="continuous", at=NOON)
-    packaging: Any = orchestration.packagings.create(
+    packaging: Any = orchestration.newest.packagings.create(
         status=Status.FAILURE, reason="No such package.", ended_at=NOON
     )
-    Orchestration.objects.update(status=Orchestration.Status.ERROR)
+    Version.objects.update(status=Version.Status.ERROR)
 
     services.fail_waiting_runs(packaging)
     services.fail_unrunnable(at=NOON)
@@ -214,15 +214,17 @@ def test_a_failed_packaging_leaves_one_run_that_waits_for_a_better_one() -> None
     following = waiting(task)
     assert following is not None
     assert not TaskRun.objects.startable(at=NOON + timedelta(days=1)).exists()
-    Orchestration.objects.update(status=Orchestration.Status.READY)
+    Version.objects.update(status=Version.Status.READY, packaged_at=NOON)
     assert following.not_before is not None
     assert TaskRun.objects.startable(at=following.not_before).get() == following
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_packaging_and_the_runs_that_wait_for_it_may_end_at_once() -> None:
-    orchestration = make_orchestration(status=Orchestration.Status.PACKAGING)
-    packaging: Any = orchestration.packagings.create(status=Status.STARTING, node=make_node())
+    orchestration = make_orchestration(status=Version.Status.PACKAGING)
+    packaging: Any = orchestration.newest.packagings.create(
+        status=Status.STARTING, node=make_node()
+    )
     task = make_task(orchestration)
     runs = [make_run(task) for _ in range(40)]
 
@@ -234,7 +236,7 @@ def test_a_packaging_and_the_runs_that_wait_for_it_may_end_at_once() -> None:
 
     assert not task.runs.unfinished().exists()
     orchestration.refresh_from_db()
-    assert orchestration.status == Orchestration.Status.ERROR
+    assert orchestration.newest.status == Version.Status.ERROR
 
 
 def test_backoff_never_overflows() -> None:

@@ -123,7 +123,8 @@ class Root:
 
     def orchestration_by_pk(self, info: Any, id: UUID) -> OrchestrationOut | None:  # noqa: A002
         """Return an orchestration; None where there is none that the caller may see."""
-        found = Orchestration.objects.visible_to(self.user).filter(pk=id).first()
+        shown = Orchestration.objects.visible_to(self.user).select_related("newest")
+        found = shown.filter(pk=id).first()
         return OrchestrationOut.of(found) if found else None
 
     def insert_workspace_one(

@@ -153,7 +153,7 @@ def list_all_orchestrations(request: HttpRequest, wanted: ListAllOrchestrationsR
                 tasks=tasks_of.get(orchestration.pk, []),
                 workspace=WorkspaceOut.of(orchestration.workspace),
             )
-            for orchestration in shown.select_related("workspace").newest_first()
+            for orchestration in shown.select_related("workspace", "newest").newest_first()
             if not wanted.task_run_status or orchestration.pk in tasks_of
         ]
     )
@@ -169,14 +169,15 @@ class ListOrchestrationsRequest(Schema):
 def list_orchestrations(request: HttpRequest, wanted: ListOrchestrationsRequest) -> Any:
     """List the orchestrations of one workspace, the newest first."""
     workspace = visible_or_404(Workspace.objects.all(), user_of(request), pk=wanted.workspace_id)
-    rows = Orchestration.objects.filter(workspace=workspace).newest_first()
-    return [OrchestrationOut.of(row) for row in rows]
+    rows = Orchestration.objects.filter(workspace=workspace).select_related("newest")
+    return [OrchestrationOut.of(row) for row in rows.newest_first()]
 
 
 @router.post("/orchestration/get_by_id", response={200: OrchestrationOut, **ERRORS_WITH_404})
 def get_orchestration(request: HttpRequest, wanted: ById) -> Any:
     """Look at one orchestration."""
-    found = visible_or_404(Orchestration.objects.all(), user_of(request), pk=wanted.id)
+    shown = Orchestration.objects.select_related("newest")
+    found = visible_or_404(shown, user_of(request), pk=wanted.id)
     return OrchestrationOut.of(found)
 
 
@@ -202,7 +203,7 @@ def delete_orchestrations(request: HttpRequest, wanted: DeleteOrchestrationsRequ
     """Delete orchestrations with their tasks, runs and logs: all of them, or none."""
     user = user_of(request)
     rows = Orchestration.objects.visible_to(user).filter(pk__in=wanted.orchestrations)
-    found = list(rows.select_related("workspace"))
+    found = list(rows.select_related("workspace", "newest"))
     if len(found) < len(set(wanted.orchestrations)):
         raise Http404
     for orchestration in found:
@@ -240,6 +241,7 @@ class TokenInQuery(APIKeyQuery):
     },
 )
 def download_orchestration(request: HttpRequest, id: UUID) -> StreamingHttpResponse:  # noqa: A002
-    """Download an archive as it was uploaded."""
-    found = visible_or_404(Orchestration.objects.all(), user_of(request), pk=id)
-    return stream_file(request, lambda: found.archive.open("rb"), file_name=found.file_name)
+    """Download the newest archive as it was uploaded."""
+    shown = Orchestration.objects.select_related("newest")
+    newest = visible_or_404(shown, user_of(request), pk=id).newest
+    return stream_file(request, lambda: newest.archive.open("rb"), file_name=newest.file_name)

@@ -307,15 +307,16 @@ class OrchestrationOut(BaseModel):
 
     @classmethod
     def of(cls, orchestration: Orchestration) -> Self:
-        """Put an orchestration in these words."""
+        """Put an orchestration in these words; its archive is that of its newest version."""
+        newest = orchestration.newest
         return cls(
             id=orchestration.pk,
             name=orchestration.name or None,
-            file_name=orchestration.file_name,
-            file_size=orchestration.file_size,
+            file_name=newest.file_name,
+            file_size=newest.file_size,
             owner_id=_id_of(orchestration.created_by_id) or "",
-            sha=orchestration.sha,
-            status=OrchestrationStatus(orchestration.status),
+            sha=newest.sha,
+            status=OrchestrationStatus(newest.status),
             workspace_id=orchestration.workspace_id,
             created_at=orchestration.created_at,
             updated_at=orchestration.updated_at,

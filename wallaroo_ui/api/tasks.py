@@ -104,7 +104,7 @@ def _create(
 ) -> Status[TaskOut]:
     user, at = user_of(request), timezone.now()
     orchestration: Orchestration = visible_or_404(
-        Orchestration.objects.select_related("workspace"),
+        Orchestration.objects.select_related("workspace", "newest"),
         user,
         pk=wanted.orch_id,
         workspace=wanted.workspace_id,
@@ -163,7 +163,7 @@ def list_tasks(request: HttpRequest, wanted: ListTasksRequest) -> Any:
         orchestration = visible_or_404(Orchestration.objects.all(), user, pk=wanted.orch_id)
         tasks = tasks.filter(orchestration=orchestration)
     if wanted.orch_sha is not None:
-        tasks = tasks.filter(orchestration__sha=wanted.orch_sha)
+        tasks = tasks.filter(orchestration__newest__sha=wanted.orch_sha)
     if wanted.killed:
         tasks = tasks.ended()
     limit = LAST_RUNS if wanted.run_limit is None else wanted.run_limit
@@ -200,7 +200,7 @@ class ShaRequest(Schema):
 @router.post("/task/get_tasks_by_orch_sha", response={200: TaskIds, **ERRORS})
 def get_tasks_by_orch_sha(request: HttpRequest, wanted: ShaRequest) -> Any:
     """List the ids of the tasks of an archive, however often it was uploaded."""
-    tasks = Task.objects.visible_to(user_of(request)).filter(orchestration__sha=wanted.sha)
+    tasks = Task.objects.visible_to(user_of(request)).filter(orchestration__newest__sha=wanted.sha)
     return {"ids": list(tasks.newest_first().values_list("pk", flat=True))}
 
 
