@@ -31,6 +31,13 @@ def last_traceback(spool: Spool) -> tuple[LogLine, ...]:
     return find_last(read_tail(spool, lines=MOST_LINES, most_bytes=MOST_BYTES).lines)
 
 
+def error_of(lines: Sequence[LogLine]) -> str:
+    """Return the line of a traceback that names the exception; empty for none."""
+    texts = [ansi.plain(line.text) for line in lines]
+    errors = [text for text in texts if not text.startswith(INNER) and ERROR.match(text)]
+    return next((text for text in reversed(errors) if not HEADER.match(text)), "")
+
+
 def find_last(lines: Sequence[LogLine]) -> tuple[LogLine, ...]:
     """Return the lines of the last traceback, with those that led to it.
 
