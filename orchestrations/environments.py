@@ -73,6 +73,16 @@ def environment_for(
     return Environment(root, f"layer-{_digest(key)}")
 
 
+def environments_behind(layer: Path) -> list[str]:
+    """Return the names of the environments behind a layer, as it was built; none of a base."""
+    return [
+        Path(line).relative_to(layer.parent).parts[0]
+        for path in layer.glob("lib/*/site-packages/_base.pth")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if Path(line).is_relative_to(layer.parent)
+    ]
+
+
 def _platform() -> str:
     """Return what wheels depend on, and nothing that an update of the kernel changes."""
     python = f"{platform.python_implementation()}-{platform.python_version()}"

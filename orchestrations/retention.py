@@ -9,7 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
-from orchestrations.environments import base_environment
+from orchestrations.environments import base_environment, environments_behind
 from orchestrations.models import Packaging
 from wallaroo_ui.executions.retention import delete_finished, delete_orphans
 from wallaroo_ui.executions.spool import remove_tree
@@ -36,7 +36,7 @@ def delete_unused_environments(*, in_use: set[str]) -> int:
     root = Path(settings.DATA_DIR) / "environments"
     kept = in_use | {base_environment(root, settings.BASE_REQUIREMENTS).name}
     # After an update of Python or of the base's packages, what still runs has another base.
-    kept |= {base for name in in_use for base in _bases_of(root / name)}
+    kept |= {base for name in in_use for base in environments_behind(root / name)}
     oldest = time.time() - timedelta(days=settings.ENVIRONMENTS_KEPT_DAYS).total_seconds()
     count = 0
     for directory in root.glob("*-*") if root.is_dir() else ():
@@ -50,13 +50,3 @@ def delete_unused_environments(*, in_use: set[str]) -> int:
         count += 1
         logger.info("environment deleted", extra={"environment": directory.name})
     return count
-
-
-def _bases_of(layer: Path) -> list[str]:
-    """Return the names of the environments behind a layer, as it was built."""
-    return [
-        Path(line).relative_to(layer.parent).parts[0]
-        for path in layer.glob("lib/*/site-packages/_base.pth")
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if Path(line).is_relative_to(layer.parent)
-    ]

@@ -143,7 +143,7 @@ def version_stop_packaging(request: AuthenticatedRequest, pk: UUID, number: int)
 
 @require_safe
 @login_required
-def packaging_log(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
+def packaging_log(request: AuthenticatedRequest, pk: UUID) -> HttpResponse | StreamingHttpResponse:
     """Hand out the whole log of one packaging as text."""
     packaging = visible_or_404(Packaging.objects.all(), request.user, pk=pk)
     return log_response(request, packaging, file_name=f"packaging-{packaging.pk}.log")

@@ -76,7 +76,11 @@ def _selected_tasks(request: AuthenticatedRequest, workspace: Workspace) -> Quer
     selected = Q(pk__in=_ids(request.POST.getlist("task")))
     of_workloads = Q(orchestration__in=_ids(request.POST.getlist("workload")))
     tasks = Task.objects.filter(selected | of_workloads, orchestration__workspace=workspace)
-    return tasks.not_ended().select_related("orchestration__workspace", "orchestration__newest").newest_first()
+    return (
+        tasks.not_ended()
+        .select_related("orchestration__workspace", "orchestration__newest")
+        .newest_first()
+    )
 
 
 def _ids(texts: Iterable[str]) -> list[UUID]:

@@ -329,6 +329,18 @@ class TaskRunQuerySet(ExecutionQuerySet):
         newest = Subquery(current.values("pk")[:1])
         return self.alias(chosen_key=Coalesce("version", "task__version", newest))
 
+    def with_neighbours(self) -> Self:
+        """Tell of each the ids of the runs of its task just before and after it."""
+        runs = TaskRun.objects.filter(task=OuterRef("task"))
+        time, pk = OuterRef("queued_at"), OuterRef("pk")
+        before = runs.filter(Q(queued_at__lt=time) | Q(queued_at=time, pk__lt=pk))
+        after = runs.filter(Q(queued_at__gt=time) | Q(queued_at=time, pk__gt=pk))
+        return self.annotate(
+            # The first condition says nothing new, but finds its place in the index.
+            previous_id=before.filter(queued_at__lte=time).newest_first().values("pk")[:1],
+            next_id=after.filter(queued_at__gte=time).order_by("queued_at", "pk").values("pk")[:1],
+        )
+
     def startable(self, *, at: datetime) -> Self:
         """Return those that may start at a moment.
 
@@ -527,6 +539,15 @@ class TaskRun(Execution):
     def lateness(self) -> timedelta | None:
         """Return how long after its tick it started."""
         return self.started_at - self.due_at if self.started_at and self.due_at else None
+
+    @property
+    def last_success(self) -> "TaskRun | None":
+        """Return the latest run of its task before it that worked, with node and version."""
+        earlier = TaskRun.objects.filter(
+            task=self.task_id, status=Status.SUCCESS, queued_at__lt=self.queued_at
+        )
+        run: TaskRun | None = earlier.select_related("node", "version").newest_first().first()
+        return run
 
     @property
     def was_quick_failure(self) -> bool:

@@ -1,20 +1,28 @@
-"""The page of a run, its log, and its stop."""
+"""The page of a run, and its stop."""
 
+import hashlib
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from orchestrations.packages import packages_of
 from tasks import services
+from tasks.log_views import log_context
 from tasks.models import TaskRun
+from tasks.run_changes import changes_since
+from tasks.run_words import exit_hint, exit_words, phases
 from tasks.state_words import waiting_reason
 from wallaroo_ui.executions import logstore
-from wallaroo_ui.executions.http import log_response
+from wallaroo_ui.executions.models import FAILED
+from wallaroo_ui.executions.tracebacks import error_of, last_traceback
 from wallaroo_ui.htmx import AuthenticatedRequest
 from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
 
@@ -29,55 +37,37 @@ def run_detail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
         request,
         "tasks/run_detail.html",
         {
-            "run": run,
-            "task": run.task,
+            **_summary_context(run, may_change=_may_change(request, run), at=timezone.now()),
+            **log_context(run, request.GET),
             "orchestration": orchestration,
             "workspace": orchestration.workspace,
-            "may_change": may_change(orchestration.workspace, request.user),
-            "waiting": waiting_reason(run, at=timezone.now()),
-            "log": logstore.read_tail(run.spool),
+            "packages": packages_of(run.environment_name),
         },
     )
 
 
 @require_safe
 @login_required
-def run_summary(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
-    """Show what became of a run: the region that the page polls."""
+def run_summary(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """Show what became of a run: the region that the page polls.
+
+    Between two changes there is nothing to show: its clocks go on in the page.
+    """
     run = _visible_run(request, pk)
-    return TemplateResponse(
-        request,
-        "tasks/_run_summary.html",
-        {
-            "run": run,
-            "task": run.task,
-            "may_change": may_change(run.task.orchestration.workspace, request.user),
-            "waiting": waiting_reason(run, at=timezone.now()),
-        },
-    )
-
-
-@require_safe
-@login_required
-def run_log(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
-    """Show what a run has printed since `after`, a byte offset of its log."""
-    run = _visible_run(request, pk)
-    after = request.GET.get("after", "")
-    offset = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
-    return TemplateResponse(
-        request,
-        "tasks/_log_lines.html",
-        # The run is read before its log: what it wrote last is then in a finished run's lines.
-        {"run": run, "log": logstore.read_after(run.spool, offset)},
-    )
-
-
-@require_safe
-@login_required
-def run_log_raw(request: AuthenticatedRequest, pk: UUID) -> StreamingHttpResponse:
-    """Hand out the whole log of a run as text."""
-    run = _visible_run(request, pk)
-    return log_response(request, run, file_name=f"run-{run.pk}.log")
+    now = timezone.now()
+    is_offered = _may_change(request, run)
+    etag = _state_tag(run, waiting_reason(run, at=now), is_offered)
+    if request.headers.get("If-None-Match") == etag:
+        response: HttpResponse = HttpResponseNotModified()
+    else:
+        response = TemplateResponse(
+            request,
+            "tasks/_run_summary.html",
+            _summary_context(run, may_change=is_offered, at=now),
+        )
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    return response
 
 
 @require_safe
@@ -100,6 +90,43 @@ def run_stop(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     return redirect(run)
 
 
+def _may_change(request: AuthenticatedRequest, run: TaskRun) -> bool:
+    return may_change(run.task.orchestration.workspace, request.user)
+
+
+def _summary_context(run: TaskRun, *, may_change: bool, at: datetime) -> dict[str, Any]:
+    return {
+        "run": run,
+        "task": run.task,
+        "may_change": may_change,
+        "waiting": waiting_reason(run, at=at),
+        "phases": phases(run, at=at),
+        "exit_words": exit_words(run),
+        "exit_hint": exit_hint(run),
+        **(_failure_context(run) if run.status in FAILED else {}),
+    }
+
+
+def _failure_context(run: TaskRun) -> dict[str, Any]:
+    """Return what somebody wants to know first of a run that failed."""
+    worked = run.last_success
+    traceback = last_traceback(run.spool)
+    return {
+        "traceback": traceback,
+        "error": error_of(traceback),
+        "worked": worked,
+        "changes": changes_since(worked, run) if worked else [],
+    }
+
+
+def _state_tag(run: TaskRun, *shown: object) -> str:
+    """Return a tag that changes when, and only when, there is something else to show."""
+    orchestration, task = run.task.orchestration, run.task
+    parts = (run.updated_at, run.status, task.updated_at, orchestration.updated_at, *shown)
+    return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
+
+
 def _visible_run(request: AuthenticatedRequest, pk: UUID) -> TaskRun:
-    run: TaskRun = visible_or_404(TaskRun.objects.with_relations(), request.user, pk=pk)
+    runs = TaskRun.objects.with_relations().select_related("retry").with_neighbours()
+    run: TaskRun = visible_or_404(runs, request.user, pk=pk)
     return run

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tasks import bulk_views, run_views, search_views, task_views
+from tasks import bulk_views, log_views, run_views, search_views, task_views
 
 app_name = "tasks"
 
@@ -27,8 +27,11 @@ urlpatterns = [
     path("tasks/<uuid:pk>/logs/", task_views.task_logs_zip, name="logs-zip"),
     path("runs/<uuid:pk>/", run_views.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/summary/", run_views.run_summary, name="run-summary"),
-    path("runs/<uuid:pk>/log/", run_views.run_log, name="run-log"),
     path("runs/<uuid:pk>/tail/", run_views.run_tail, name="run-tail"),
-    path("runs/<uuid:pk>/log/raw/", run_views.run_log_raw, name="run-log-raw"),
+    path("runs/<uuid:pk>/log/", log_views.run_log, name="run-log"),
+    path("runs/<uuid:pk>/log/search/", log_views.run_log_search, name="run-log-search"),
+    path("runs/<uuid:pk>/log/stream/", log_views.run_log_stream, name="run-log-stream"),
+    path("runs/<uuid:pk>/log/raw/", log_views.run_log_raw, name="run-log-raw"),
+    path("runs/<uuid:pk>/log/download/", log_views.run_log_download, name="run-log-download"),
     path("runs/<uuid:pk>/stop/", run_views.run_stop, name="run-stop"),
 ]

@@ -247,7 +247,11 @@ ROWS = [
     Row("tasks:run-summary", MEMBERS_LOOK, of_run),
     Row("tasks:run-log", MEMBERS_LOOK, of_run),
     Row("tasks:run-tail", MEMBERS_LOOK, of_run),
+    Row("tasks:run-log-search", MEMBERS_LOOK, of_run),
+    # There is no stream without an asynchronous server.
+    Row("tasks:run-log-stream", (LOGIN, 404, 204, 204, 204, 204), of_run),
     Row("tasks:run-log-raw", MEMBERS_LOOK, of_run),
+    Row("tasks:run-log-download", MEMBERS_LOOK, of_run),
     Row("tasks:run-stop", MEMBERS_CHANGE, of_run, "post"),
     Row("nodes:list", ADMINS_LOOK),
     Row("nodes:drain", (LOGIN, 403, 403, 403, 403, 302), of_node, "post"),

@@ -56,10 +56,6 @@ def test_local_time_of_nothing_is_a_dash() -> None:
     assert display.local_time(None) == "—"
 
 
-def test_log_time_shows_milliseconds() -> None:
-    assert ">11:58:03.123</time>" in display.log_time(NOON)
-
-
 @pytest.mark.parametrize("name", sorted(display.ICONS))
 def test_every_icon_is_well_formed_and_hidden_from_screen_readers(name: str) -> None:
     drawing = ET.fromstring(display.icon(name))

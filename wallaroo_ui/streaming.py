@@ -1,7 +1,9 @@
 """Sending files of any size, a piece at a time."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from pathlib import Path
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED
 
@@ -10,6 +12,11 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from zipstream import ZipStream
+
+from wallaroo_ui.byte_ranges import ByteRange
+
+# Set once this process has been asked to end: an answer without an end looks, and ends.
+is_closing = threading.Event()
 
 PIECE_BYTES = 256 * 1024
 
@@ -37,6 +44,18 @@ def stream_file(
     """
     return stream_pieces(
         request, _pieces(open_file), file_name=file_name, content_type=content_type
+    )
+
+
+def stream_range(request: HttpRequest, path: Path, wanted: ByteRange) -> StreamingHttpResponse:
+    """Answer with some bytes of a file, as they are when their turn comes.
+
+    The headers are the caller's. A file that has become shorter meanwhile ends the answer
+    early, which whoever receives it notices by its length.
+    """
+    pieces = _pieces_between(path, wanted.start, wanted.stop)
+    return StreamingHttpResponse(
+        _in_threads(pieces) if isinstance(request, ASGIRequest) else pieces
     )
 
 
@@ -81,6 +100,18 @@ def _pieces(open_file: Opener) -> Iterator[bytes]:
         return
     with file:
         while piece := file.read(PIECE_BYTES):
+            yield piece
+
+
+def _pieces_between(path: Path, start: int, stop: int) -> Iterator[bytes]:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(start)
+        while start < stop and (piece := file.read(min(PIECE_BYTES, stop - start))):
+            start += len(piece)
             yield piece
 
 

@@ -4,9 +4,7 @@
 (() => {
   const LOST = "Connection lost, trying again…";
   const PAUSED = "Updates wait while you select text";
-  const RETRY_MS = 2000;
   const HANGS_MS = 15_000;
-  const KEPT_LINES = 2000;
   const YEAR_UNSAID_MS = 300 * 86_400_000;
 
   const byId = (id) => document.getElementById(id);
@@ -14,7 +12,7 @@
   const on = (names, act, early = false) => {
     for (const name of names.split(" ")) document.addEventListener(name, act, early);
   };
-  const isPoll = (element) => /every|retry/.test(element.getAttribute("hx-trigger") ?? "");
+  const isPoll = (element) => /every/.test(element.getAttribute("hx-trigger") ?? "");
   document.documentElement.dataset.scripts = "on"; // Shows the copy buttons.
 
   let hushed;
@@ -24,10 +22,11 @@
     if (milliseconds) hushed = setTimeout(() => say(""), milliseconds);
   }
 
+  on("app:say", ({ detail: { words, milliseconds } }) => say(words, milliseconds)); // For other scripts.
+
   // -- Times in the reader's own zone. The server sends its own, and UTC in the title ----
   const timeZone = document.documentElement.dataset.zone; // Chosen on the person's page; or the browser's.
   const hms = { timeZone, hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" };
-  const clock = new Intl.DateTimeFormat("en-GB", { ...hms, fractionalSecondDigits: 3 });
   const moment = new Intl.DateTimeFormat("en-GB", {
     ...hms, day: "numeric", month: "short", year: "numeric", timeZoneName: "short",
   });
@@ -43,9 +42,8 @@
 
   function localiseTimes() {
     for (const time of all("time[title]:not([data-local])")) {
-      const format = time.classList.contains("log-time") ? clock : moment;
       const date = new Date(time.dateTime);
-      time.textContent = "short" in time.dataset ? toTheMinute(date) : format.format(date);
+      time.textContent = "short" in time.dataset ? toTheMinute(date) : moment.format(date);
       time.dataset.local = "";
     }
   }
@@ -53,19 +51,7 @@
   // -- Logs stay at their end while the reader is there ---------------------------------
   const isAtEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 24;
   const toEnd = (box) => { box.scrollTop = box.scrollHeight; };
-  function putOldLinesAway(box) {
-    const old = [...box.querySelectorAll(".log-row")].slice(0, -KEPT_LINES);
-    for (const row of old) row.remove();
-    if (old.length) box.querySelector("[data-trimmed]").hidden = false;
-  }
-
-  function showJump(box) {
-    const jump = document.querySelector(`[data-log-jump="${box.id}"]`);
-    if (jump) jump.hidden = isAtEnd(box);
-  }
-
-  // Neither event bubbles, so both are caught on their way down.
-  on("scroll", ({ target }) => { if (target.matches?.("[data-log]")) showJump(target); }, true);
+  // It does not bubble, so it is caught on its way down.
   on("toggle", ({ target }) => {
     const box = target.open && target.querySelector("[data-log]");
     if (box && !box.scrollTop) toEnd(box);
@@ -75,10 +61,25 @@
   const scrolls = new Map(); // Of each log: where it was, or null for its end.
   const opened = new Map();
   let swapped, lastTitle;
+
+  // Only the body is swapped: styles and scripts that the new page has of its own come along.
+  function bringHead(html) {
+    const own = "link[rel=stylesheet], script[src]";
+    const address = (element) => element.href ?? element.src;
+    const known = new Set([...document.head.querySelectorAll(own)].map(address));
+    for (const element of new DOMParser().parseFromString(html, "text/html").head.querySelectorAll(own)) {
+      if (known.has(address(element))) continue;
+      const copy = document.createElement(element.localName);
+      for (const { name, value } of element.attributes) copy.setAttribute(name, value);
+      document.head.append(copy);
+    }
+  }
+
   on("htmx:beforeSwap", ({ detail }) => {
     const { target, pathInfo, requestConfig: { elt, verb } } = detail; // detail.elt is the target.
     // A form that was accepted leads to another page: show that page, not a piece of it.
     const elsewhere = pathInfo.responsePath && pathInfo.responsePath !== pathInfo.requestPath;
+    if (elsewhere || target === document.body) bringHead(detail.serverResponse);
     if (verb === "post" && elsewhere && target !== document.body) {
       detail.target = document.body;
       detail.swapOverride = "innerHTML show:window:top";
@@ -102,9 +103,7 @@
     for (const [id, scroll] of scrolls) {
       const box = byId(id);
       if (!box) continue;
-      if (scroll === null) putOldLinesAway(box);
       box.scrollTop = scroll ?? box.scrollHeight;
-      showJump(box);
     }
     opened.clear();
     scrolls.clear();
@@ -126,7 +125,8 @@
 
   // When a status changes: one sentence for screen readers, and the title of the tab.
   function announce() {
-    const title = document.querySelector("[data-live-title]")?.dataset.liveTitle;
+    const { liveTitle: title, liveIcon } = document.querySelector("[data-live-title]")?.dataset ?? {};
+    if (liveIcon) document.querySelector("link[rel=icon]").href = liveIcon;
     if (lastTitle && title && title !== lastTitle) {
       document.title = `${title} · Wallaroo UI`;
       byId("live").textContent = title;
@@ -160,8 +160,6 @@
     } else {
       say(mayPass ? "The server did not answer, please try again" : "This was refused, please load the page again", 10_000);
     }
-    // "every" goes on by itself; "load" comes once, and the log would be silent for ever.
-    if (mayPass && elt.matches("[hx-trigger*=retry]")) setTimeout(() => htmx.trigger(elt, "retry"), RETRY_MS);
   });
 
   on("htmx:afterRequest", ({ detail }) => {
@@ -233,7 +231,7 @@
     if (input.validity.valid) input.form.requestSubmit();
   }
 
-  // -- Copy, jump to the end, close menus -----------------------------------------------
+  // -- Copy, close menus ----------------------------------------------------------------
   async function copy(button) {
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
@@ -246,9 +244,8 @@
 
   const closeMenus = (except) => all(".menu[open]").forEach((menu) => { if (menu !== except) menu.open = false; });
   on("click", ({ target }) => {
-    const button = target.closest("[data-copy], [data-log-jump]");
-    if (button?.dataset.copy) copy(button);
-    if (button?.dataset.logJump) toEnd(byId(button.dataset.logJump));
+    const button = target.closest("[data-copy]");
+    if (button) copy(button);
     closeMenus(target.closest(".menu"));
   });
 
@@ -259,5 +256,5 @@
 
   localiseTimes();
   announce();
-  if (!location.hash) all("[data-log]").forEach(toEnd);
+  all("[data-log]").forEach(toEnd);
 })();

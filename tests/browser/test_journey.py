@@ -68,7 +68,7 @@ def test_the_page_follows_a_run_to_its_end_by_itself(
     expect(visitor.page.locator("#run-summary")).to_contain_text("Success")
     expect(visitor.page.locator("main")).to_contain_text("last line")
     # Nothing asks the server any more once the run is over.
-    expect(visitor.page.locator("#run-summary[hx-trigger], #log-tail[hx-get]")).to_have_count(0)
+    expect(visitor.page.locator("#run-summary[hx-trigger], #log[data-stream]")).to_have_count(0)
 
 
 def test_a_refused_archive_is_answered_at_once_with_every_problem(

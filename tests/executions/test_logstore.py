@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from wallaroo_ui.executions import logstore, supervisor
-from wallaroo_ui.executions.logstore import WINDOW_BYTES, LogSize, LogWindow, read_after, read_tail
+from wallaroo_ui.executions.logstore import (
+    WINDOW_BYTES,
+    LogSize,
+    LogWindow,
+    read_after,
+    read_lines,
+    read_lines_before,
+    read_tail,
+)
 from wallaroo_ui.executions.spool import Spool
 
 STAMP = b"2026-03-01T12:00:00.123456789Z"
@@ -253,6 +261,74 @@ def test_an_offset_within_a_line_goes_on_with_the_next_one(
         assert numbers(window) == list(range(passed + 1, 4))
 
 
+# -- A window anywhere -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [1, 2, 999, 1000, 1001, 2001, 4998, 5000])
+def test_a_window_begins_at_its_line(spool: Spool, log: supervisor.Log, first: int) -> None:
+    for start in range(0, 5000, 700):
+        write(log, *[str(n) for n in range(start + 1, min(start + 700, 5000) + 1)])
+
+    window = read_lines(spool, first, lines=10)
+
+    expected = list(range(first, min(first + 10, 5001)))
+    assert numbers(window) == expected
+    assert texts(window) == [str(n) for n in expected]
+    assert (window.first, window.last) == (expected[0], expected[-1])
+    following = read_after(spool, window.end_offset)
+    assert texts(following)[-1:] == (["5000"] if expected[-1] < 5000 else [])
+
+
+@pytest.mark.parametrize("line", [1, 2, 11, 1001, 2000, 5001, 9999])
+def test_a_window_ends_before_its_line(spool: Spool, log: supervisor.Log, line: int) -> None:
+    for start in range(0, 5000, 700):
+        write(log, *[str(n) for n in range(start + 1, min(start + 700, 5000) + 1)])
+
+    window = read_lines_before(spool, line, lines=10)
+
+    last = min(line - 1, 5000)
+    assert numbers(window) == list(range(max(1, last - 9), last + 1))
+    assert texts(window) == [str(n) for n in numbers(window)]
+
+
+def test_beyond_the_end_there_is_no_window(spool: Spool, log: supervisor.Log) -> None:
+    write(log, "one")
+    assert read_lines(spool, 2) == LogWindow(end_offset=spool.log.stat().st_size)
+    assert numbers(read_lines(spool, -5)) == [1]
+    gone = Spool(spool.directory / "gone")
+    assert read_lines(gone, 1) == read_lines_before(gone, 9) == LogWindow()
+
+
+def test_windows_of_long_lines_join_without_a_gap(spool: Spool, log: supervisor.Log) -> None:
+    write(log, *[str(n % 10) * 9000 for n in range(1, 101)])
+    write(log, "z" * 1_000_000)
+    seen: list[int] = []
+    while window := read_lines(spool, len(seen) + 1).lines:
+        assert sum(len(line.text) for line in window) <= WINDOW_BYTES
+        seen += [line.number for line in window]
+    assert seen == list(range(1, 100 + 62 + 1))
+
+    back: list[int] = []
+    while window := read_lines_before(spool, back[0] if back else 10**9).lines:
+        back = [line.number for line in window] + back
+        if back[0] == 1:
+            break
+    assert back == seen
+
+
+def test_a_window_of_a_log_without_an_index_is_read_all_the_same(spool: Spool) -> None:
+    spool.log.write_bytes((STAMP + b" stdout F text\n") * 30_000)
+    assert numbers(read_lines(spool, 29_000, lines=2)) == [29_000, 29_001]
+
+
+def test_a_half_written_line_is_in_no_window(spool: Spool, log: supervisor.Log) -> None:
+    write(log, "whole")
+    with spool.log.open("ab") as file:
+        file.write(STAMP + b" stdout F ha")
+    assert texts(read_lines(spool, 1)) == ["whole"]
+    assert texts(read_lines_before(spool, 10)) == ["whole"]
+
+
 # -- What it costs ---------------------------------------------------------------------
 
 
@@ -311,6 +387,11 @@ def test_the_tail_of_a_large_log_costs_its_own_size_and_not_the_logs(
     window = read_after(spool, middle, lines=10)
     assert window.skipped == lines // 2 - 77 - 10
     assert counted.total <= 1_000_000
+
+    counted.total = 0
+    assert numbers(read_lines(spool, lines // 2, lines=10))[0] == lines // 2
+    assert numbers(read_lines_before(spool, lines // 2, lines=10))[-1] == lines // 2 - 1
+    assert counted.total <= 1_500_000
 
 
 def test_a_supervisors_own_index_keeps_a_read_small(

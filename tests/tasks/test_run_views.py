@@ -4,18 +4,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from orchestrations.environments import Environment
 from orchestrations.models import Orchestration
 from tasks.models import Kind, Missed, Overlap, Task, TaskRun, Trigger
 from tests.factories import NOON, make_orchestration, make_run, make_task
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Status
-from wallaroo_ui.workspaces.models import Workspace
+from wallaroo_ui.workspaces.models import Role, Workspace
 
 pytestmark = pytest.mark.django_db
 GOOD = {"name": "nightly", "kind": "once", "arguments": "", "timeout": "900"}
@@ -240,32 +239,6 @@ def test_log_text_is_never_markup(owner_client: Client, orchestration: Orchestra
     assert "&lt;script&gt;alert(1)&lt;/script&gt; \\xff" in page
 
 
-def test_the_log_region_goes_on_from_where_it_was(
-    owner_client: Client, orchestration: Orchestration
-) -> None:
-    run = make_run(make_task(orchestration), status=Status.RUNNING)
-    run.spool.create()
-    line = b"2026-03-01T12:00:00.000000001Z stdout F number %d\n"
-    run.spool.log.write_bytes(line % 1)
-    url = reverse("tasks:run-log", args=[run.pk])
-    offset = owner_client.get(url).context["log"].end_offset
-    with run.spool.log.open("ab") as log:
-        log.write(line % 2)
-
-    more = owner_client.get(url, {"after": offset}).context["log"]
-
-    assert [each.text for each in more.lines] == ["number 2"]
-
-
-@pytest.mark.parametrize("after", ["", "-1", "x", "9" * 30, "1e3", "999999"])
-def test_a_strange_offset_is_no_error(
-    after: str, owner_client: Client, orchestration: Orchestration
-) -> None:
-    run = make_run(make_task(orchestration), status=Status.RUNNING)
-    url = reverse("tasks:run-log", args=[run.pk])
-    assert owner_client.get(url, {"after": after}).status_code == 200
-
-
 @pytest.mark.parametrize(
     ("status", "polls"), [(Status.RUNNING, True), (Status.QUEUED, True), (Status.SUCCESS, False)]
 )
@@ -273,16 +246,144 @@ def test_a_run_is_polled_until_it_has_ended(
     status: Status, polls: bool, owner_client: Client, orchestration: Orchestration
 ) -> None:
     run = make_run(make_task(orchestration), status=status)
-    for name in ("tasks:run-summary", "tasks:run-log"):
-        region = owner_client.get(reverse(name, args=[run.pk])).content.decode()
-        assert ("hx-trigger" in region) is polls
+    region = owner_client.get(reverse("tasks:run-summary", args=[run.pk])).content.decode()
+    page = owner_client.get(run.get_absolute_url()).content.decode()
+    assert ("hx-trigger" in region) is polls
+    assert ("data-stream=" in page) is polls
 
 
-def test_the_run_page_costs_few_queries(owner_client: Client, orchestration: Orchestration) -> None:
-    run = make_run(make_task(orchestration))
-    with CaptureQueriesContext(connection) as captured:
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.FAILURE])
+def test_page_and_regions_of_a_run_cost_few_queries(
+    status: Status,
+    owner_client: Client,
+    orchestration: Orchestration,
+    django_assert_max_num_queries: Any,
+) -> None:
+    task = make_task(orchestration, retries=1)
+    for _ in range(3):
+        make_run(task, status=Status.SUCCESS, queued_at=NOON - timedelta(days=1))
+    run = make_run(task, status=status)
+    make_run(task, retry_of=run, attempt=2)
+    with django_assert_max_num_queries(8):
         owner_client.get(run.get_absolute_url())
-    assert len(captured) <= 9
+    for name in ("tasks:run-summary", "tasks:run-log", "tasks:run-log-search"):
+        with django_assert_max_num_queries(5):
+            owner_client.get(reverse(name, args=[run.pk]))
+
+
+def test_a_summary_is_sent_again_only_when_it_has_changed(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    run = make_run(make_task(orchestration), status=Status.RUNNING, started_at=NOON)
+    url = reverse("tasks:run-summary", args=[run.pk])
+    etag = owner_client.get(url)["ETag"]
+
+    same = owner_client.get(url, headers={"If-None-Match": etag})
+    assert (same.status_code, same.content) == (304, b"")
+
+    assert run.ask_to_stop(reason="enough", at=NOON)
+    changed = owner_client.get(url, headers={"If-None-Match": etag})
+    assert changed.status_code == 200
+    assert b"Stopping." in changed.content
+
+
+def test_a_summary_offers_its_buttons_as_soon_as_they_may_be_pressed(
+    viewer: User, orchestration: Orchestration
+) -> None:
+    run = make_run(make_task(orchestration), status=Status.RUNNING, started_at=NOON)
+    url = reverse("tasks:run-summary", args=[run.pk])
+    client = Client()
+    client.force_login(viewer)
+    first = client.get(url)
+    assert b"Stop" not in first.content
+    viewer.memberships.update(role=Role.COLLABORATOR)
+    assert b"Stop" in client.get(url, headers={"If-None-Match": first["ETag"]}).content
+
+
+def test_a_run_leads_to_the_ones_before_and_after_it(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    task = make_task(orchestration)
+    runs = [make_run(task, queued_at=NOON + timedelta(hours=hours)) for hours in (0, 1, 1, 2)]
+    runs.sort(key=lambda run: (run.queued_at, run.pk))
+    make_run(make_task(orchestration), queued_at=NOON + timedelta(minutes=30))
+
+    def neighbours(run: TaskRun) -> tuple[object, object]:
+        shown = owner_client.get(run.get_absolute_url()).context["run"]
+        return shown.previous_id, shown.next_id
+
+    ids = [None, *(run.pk for run in runs), None]
+    assert [neighbours(run) for run in runs] == list(zip(ids, ids[2:], strict=False))
+
+
+TRACEBACK = (
+    "Traceback (most recent call last):",
+    '  File "main.py", line 1, in <module>',
+    "ValueError: <no> such pipeline",
+)
+
+
+def write_log(run: TaskRun, *lines: str, stream: str = "stdout") -> None:
+    run.spool.create()
+    stamp = "2026-03-01T12:00:00.000000001Z"
+    run.spool.log.write_text("".join(f"{stamp} {stream} F {line}\n" for line in lines))
+
+
+def test_a_failed_run_shows_its_traceback_and_what_changed_first(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    task = make_task(orchestration)
+    earlier = NOON - timedelta(days=1)
+    worked = make_run(
+        task, status=Status.SUCCESS, queued_at=earlier, arguments_json='{"a": 1, "b": 2}'
+    )
+    make_run(task, status=Status.FAILURE, queued_at=NOON - timedelta(hours=1))
+    run = make_run(task, status=Status.FAILURE, arguments_json='{"a": 5, "c": 3}', exit_code=1)
+    write_log(run, *TRACEBACK, stream="stderr")
+
+    page = owner_client.get(run.get_absolute_url()).content.decode()
+
+    assert page.index("ValueError: &lt;no&gt; such pipeline") < page.index('id="traceback"')
+    assert page.index('id="traceback"') < page.index('id="log"')
+    changed = page[page.index("What changed since it last worked") : page.index('id="log"')]
+    assert worked.get_absolute_url() in changed
+    assert [name for name in "abc" if f"<code>{name}</code>" in changed] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("has_worked", "words"),
+    [(True, "Nothing that is recorded of a run"), (False, "has worked before this one")],
+)
+def test_a_failed_run_says_where_nothing_changed(
+    has_worked: bool, words: str, owner_client: Client, orchestration: Orchestration
+) -> None:
+    task = make_task(orchestration)
+    # What worked later is no explanation.
+    make_run(task, status=Status.SUCCESS, queued_at=NOON + timedelta(days=1))
+    if has_worked:
+        make_run(task, status=Status.SUCCESS, queued_at=NOON - timedelta(days=1))
+    run = make_run(task, status=Status.FAILURE)
+    assert words in owner_client.get(run.get_absolute_url()).content.decode()
+
+
+def test_a_run_that_worked_shows_no_traceback(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    run = make_run(make_task(orchestration), status=Status.SUCCESS)
+    write_log(run, *TRACEBACK)
+    page = owner_client.get(run.get_absolute_url()).content.decode()
+    assert 'id="traceback"' not in page
+    assert "What changed" not in page
+
+
+def test_a_run_shows_the_packages_of_its_environment(
+    owner_client: Client, orchestration: Orchestration, base: Environment
+) -> None:
+    run = make_run(make_task(orchestration), environment_name=base.name)
+    assert b">1." in (page := owner_client.get(run.get_absolute_url()).content)
+    assert b"six" in page
+    gone = make_run(make_task(orchestration), environment_name="layer-gone")
+    assert b"layer-gone, was removed" in owner_client.get(gone.get_absolute_url()).content
 
 
 def test_a_run_says_what_made_it_and_when_it_was_due(

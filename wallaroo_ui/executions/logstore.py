@@ -1,4 +1,4 @@
-"""Reading logs: the tail, what came since, a window.
+"""Reading logs: the tail, what came since, a window anywhere.
 
 The one place that knows where a log lives: today, in the file that the supervisor
 writes. No read costs more than a window, whatever the size of the log.
@@ -57,35 +57,87 @@ class LogWindow:
     skipped: int = 0
     end_offset: int = 0
 
+    @property
+    def first(self) -> int:
+        """Return the number of its first line; 0 if it has none."""
+        return self.lines[0].number if self.lines else 0
 
-def read_tail(spool: Spool, *, lines: int = WINDOW_LINES) -> LogWindow:
+    @property
+    def last(self) -> int:
+        """Return the number of its last line; 0 if it has none."""
+        return self.lines[-1].number if self.lines else 0
+
+
+def read_tail(
+    spool: Spool, *, lines: int = WINDOW_LINES, most_bytes: int = WINDOW_BYTES
+) -> LogWindow:
     """Return the end of the log."""
-    return read_after(spool, 0, lines=lines)
+    return read_after(spool, 0, lines=lines, most_bytes=most_bytes)
 
 
-def read_after(spool: Spool, offset: int, *, lines: int = WINDOW_LINES) -> LogWindow:
+def read_after(
+    spool: Spool, offset: int, *, lines: int = WINDOW_LINES, most_bytes: int = WINDOW_BYTES
+) -> LogWindow:
     """Return what was written after a byte offset, from its end: the newest lines.
 
     Args:
         spool: of the execution.
         offset: the `end_offset` of an earlier window, or 0.
         lines: how many at the most; the rest counts as `skipped`.
+        most_bytes: how much of the log at the most.
     """
     try:
         file = spool.log.open("rb")
     except FileNotFoundError:
         return LogWindow()
     with file:
-        end = _end_of_last_line(file)
-        offset = _next_line_start(file, min(max(offset, 0), end))
+        end = end_of_last_line(file)
+        offset = next_line_start(file, min(max(offset, 0), end))
         if offset == end:
             return LogWindow(end_offset=end)
-        start = max(offset, _start_of_last_lines(file, end, lines=lines))
+        start = max(offset, _start_of_last_lines(file, end, lines=lines, most_bytes=most_bytes))
         file.seek(start)
         data = file.read(end - start)
-        first = _line_number_at(spool, file, start)
-        skipped = first - _line_number_at(spool, file, offset) if start > offset else 0
+        first = line_number_at(spool, file, start)
+        skipped = first - line_number_at(spool, file, offset) if start > offset else 0
     return LogWindow(lines=tuple(_parse(data, first)), skipped=skipped, end_offset=end)
+
+
+def read_lines(spool: Spool, first: int, *, lines: int = WINDOW_LINES) -> LogWindow:
+    """Return the lines from a number on, counted from 1; nothing beyond the end.
+
+    Args:
+        spool: of the execution.
+        first: the number of the first line.
+        lines: how many at the most; fewer where they are long.
+    """
+    try:
+        file = spool.log.open("rb")
+    except FileNotFoundError:
+        return LogWindow()
+    with file:
+        end = end_of_last_line(file)
+        first = max(first, 1)
+        start = _offset_of_line(spool, file, first, end)
+        file.seek(start)
+        data = file.read(min(WINDOW_BYTES, end - start))
+    data = data[: _after_newlines(data, lines)]
+    return LogWindow(lines=tuple(_parse(data, first)), end_offset=start + len(data))
+
+
+def read_lines_before(spool: Spool, line: int, *, lines: int = WINDOW_LINES) -> LogWindow:
+    """Return the lines that end just before a number, as many as fit into a window."""
+    try:
+        file = spool.log.open("rb")
+    except FileNotFoundError:
+        return LogWindow()
+    with file:
+        end = _offset_of_line(spool, file, max(line, 1), end_of_last_line(file))
+        start = _start_of_last_lines(file, end, lines=lines)
+        file.seek(start)
+        data = file.read(end - start)
+        first = line_number_at(spool, file, start)
+    return LogWindow(lines=tuple(_parse(data, first)), end_offset=end)
 
 
 def tail_entries(spool: Spool, *, lines: int | None = None) -> list[str]:
@@ -100,7 +152,7 @@ def tail_entries(spool: Spool, *, lines: int | None = None) -> list[str]:
     except FileNotFoundError:
         return []
     with file:
-        end = _end_of_last_line(file)
+        end = end_of_last_line(file)
         most = end if lines is None else lines  # No log has more lines than bytes.
         start = _start_of_last_lines(file, end, lines=most, most_bytes=ENTRIES_BYTES)
         file.seek(start)
@@ -115,8 +167,8 @@ def measure(spool: Spool) -> LogSize:
     except FileNotFoundError:
         return LogSize(lines=0, bytes=0)
     with file:
-        end = _end_of_last_line(file)
-        return LogSize(lines=_line_number_at(spool, file, end) - 1, bytes=end)
+        end = end_of_last_line(file)
+        return LogSize(lines=line_number_at(spool, file, end) - 1, bytes=end)
 
 
 def tail_text(spool: Spool, *, lines: int = 20, most_bytes: int = 4096) -> str:
@@ -141,7 +193,7 @@ def append_note(spool: Spool, text: str, *, at: datetime) -> None:
         file.write(torn + f"{stamp} stdout F ".encode() + OWN_MARK + words.encode() + b"\n")
 
 
-def _next_line_start(file: IO[bytes], offset: int) -> int:
+def next_line_start(file: IO[bytes], offset: int) -> int:
     """Return the offset itself where a line starts, else where the next one does."""
     if offset == 0:
         return 0
@@ -150,7 +202,7 @@ def _next_line_start(file: IO[bytes], offset: int) -> int:
     return file.tell()
 
 
-def _end_of_last_line(file: IO[bytes]) -> int:
+def end_of_last_line(file: IO[bytes]) -> int:
     """Return the offset after the last newline: a line that is being written is not there."""
     end = file.seek(0, os.SEEK_END)
     while end:
@@ -182,9 +234,37 @@ def _start_of_last_lines(
     return lowest + start
 
 
-def _line_number_at(spool: Spool, file: IO[bytes], offset: int) -> int:
+def _after_newlines(data: bytes, count: int) -> int:
+    """Return the position after so many newlines, or after the last one there is."""
+    position = 0
+    for _ in range(count):
+        newline = data.find(b"\n", position)
+        if newline < 0:
+            break
+        position = newline + 1
+    return position
+
+
+def _offset_of_line(spool: Spool, file: IO[bytes], line: int, end: int) -> int:
+    """Return where a line, counted from 1, begins; `end` if there are not so many."""
+    before, start = _index_entry_before(spool, line - 1, key=0)
+    missing = line - 1 - before
+    while missing and start < end:
+        file.seek(start)
+        block = file.read(min(BLOCK_BYTES, end - start))
+        if not block:  # It was deleted, or cut, meanwhile.
+            break
+        count = block.count(b"\n")
+        if count >= missing:
+            return start + _after_newlines(block, missing)
+        missing -= count
+        start += len(block)
+    return min(start, end)
+
+
+def line_number_at(spool: Spool, file: IO[bytes], offset: int) -> int:
     """Return the number, from 1, of the line that begins at a byte offset."""
-    line, start = _index_entry_before(spool, offset)
+    line, start = _index_entry_before(spool, offset, key=1)
     file.seek(start)
     while start < offset:
         block = file.read(min(BLOCK_BYTES, offset - start))
@@ -195,8 +275,14 @@ def _line_number_at(spool: Spool, file: IO[bytes], offset: int) -> int:
     return line + 1
 
 
-def _index_entry_before(spool: Spool, offset: int) -> tuple[int, int]:
-    """Return line (from 0) and offset of the last index entry at or before `offset`."""
+def _index_entry_before(spool: Spool, value: int, *, key: int) -> tuple[int, int]:
+    """Return line (from 0) and offset of the last index entry at or before a place.
+
+    Args:
+        spool: of the execution.
+        value: the place: a line where `key` is 0, an offset where it is 1.
+        key: which of the two is compared.
+    """
     try:
         index = spool.index.open("rb")
     except FileNotFoundError:
@@ -210,7 +296,7 @@ def _index_entry_before(spool: Spool, offset: int) -> tuple[int, int]:
             entry = index.read(INDEX_ENTRY_BYTES)
             line = int.from_bytes(entry[:8], "little")
             start = int.from_bytes(entry[8:16], "little")
-            if start <= offset:
+            if (line, start)[key] <= value:
                 best, low = (line, start), middle + 1
             else:
                 high = middle

@@ -1,14 +1,19 @@
 """How times, durations, statuses and icons look. Built in to every template."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final
 
 from django import template
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+
+from wallaroo_ui.executions import ansi
+from wallaroo_ui.executions.log_rows import rows
+from wallaroo_ui.executions.logstore import LogWindow
 
 if TYPE_CHECKING:
     from tasks.models import TaskRun
@@ -69,6 +74,7 @@ ICONS: Final[dict[str, str]] = {
     '<rect x="5.75" y="5.75" width="4.5" height="4.5" rx=".5" fill="currentColor" stroke="none"/>',
     "timer": '<circle cx="8" cy="9" r="5.25"/><path d="M6.25 1.25h3.5M8 6v3M12 4l1-1"/>',
     "trash": '<path d="M2.5 4.25h11M6 4.25v-2h4v2M4 4.25l.6 9.5h6.8l.6-9.5M6.75 7v4M9.25 7v4"/>',
+    "up": '<path d="M8 13.25V2.75M3.75 7 8 2.75 12.25 7"/>',
     "upload": '<path d="M8 10.75v-8M4.75 5.5 8 2.25l3.25 3.25M2.5 13.5h11"/>',
     "warning": '<path d="M8 2 14.5 13.5h-13z"/><path d="M8 6.5v3M8 11.5v.01"/>',
 }
@@ -93,6 +99,15 @@ STATUS_ICONS: Final = {
     "crash_loop": "warning",
     "broken": "warning",
     "finished": "check",
+}
+
+# Of a tab, where there is room for little more than a colour.
+FAVICONS: Final = {
+    "success": "success",
+    "failure": "failure",
+    "timed_out": "failure",
+    "lost": "failure",
+    "killed": "stopped",
 }
 
 KIND_ICONS: Final = {"once": "bolt", "scheduled": "repeat", "continuous": "infinity"}
@@ -213,16 +228,23 @@ def place(zone_name: str) -> str:
 
 
 @register.simple_tag
-def log_time(value: datetime) -> SafeString:
-    """Show the time of day of a line of a log, to the millisecond."""
-    local = timezone.localtime(value)
-    return format_html(
-        '<time class="log-time" datetime="{}" title="{}">{}.{}</time>',
-        local.isoformat(),
-        _full_utc(value),
-        f"{local:%H:%M:%S}",
-        f"{local.microsecond // 1000:03d}",
-    )
+def log_rows(
+    window: LogWindow, link: str = "", marked: str = "", chosen: Collection[int] = ()
+) -> SafeString:
+    """Show the lines of a window of a log."""
+    return rows(window.lines, link=link, marked=marked, chosen=chosen)
+
+
+@register.filter
+def terminal(text: str) -> SafeString:
+    """Show a line as a terminal would: with its colours, without its control characters."""
+    return ansi.to_html(text)
+
+
+@register.simple_tag
+def status_favicon(status: str) -> str:
+    """Return the address of the browser tab's icon for a status."""
+    return static(f"img/run-{FAVICONS.get(status, 'going')}.svg")
 
 
 def _full_utc(value: datetime) -> str:

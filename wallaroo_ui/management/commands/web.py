@@ -1,14 +1,26 @@
+import sys
 import warnings
 from argparse import ArgumentParser
+from types import FrameType
 from typing import Any
 
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from wallaroo_ui import processes
+from wallaroo_ui import processes, streaming
 
 GOODBYE_SECONDS = 1
+CANNOT_START = 3
+
+
+class Server(uvicorn.Server):
+    """Tells answers without an end that the process ends, so that they need not be cut off."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        streaming.is_closing.set()
+        super().handle_exit(sig, frame)
 
 
 class Command(BaseCommand):
@@ -27,7 +39,7 @@ class Command(BaseCommand):
         # Static files, which whitenoise reads as a whole. They are small; whatever may be
         # large goes through wallaroo_ui.streaming.
         warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume")
-        uvicorn.run(
+        config = uvicorn.Config(
             "wallaroo_ui.asgi:application",
             host=settings.HOST,
             port=settings.PORT,
@@ -39,3 +51,10 @@ class Command(BaseCommand):
             proxy_headers=settings.BEHIND_PROXY,
             timeout_graceful_shutdown=GOODBYE_SECONDS,
         )
+        server = Server(config)
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            pass
+        if not server.started:
+            sys.exit(CANNOT_START)
