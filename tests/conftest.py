@@ -1,11 +1,13 @@
 """People, places, a quiet queue and real processes for every test."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -17,6 +19,10 @@ from tests.processes import Processes, end_tree, supervisors
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions import sandbox
 from wallaroo_ui.workspaces.models import Role, Workspace
+
+# A busy machine makes no test fail; and what CI has found, it finds again.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("steady")
 
 FIGURES = "figures"  # The property of a test's report that holds its figures.
 

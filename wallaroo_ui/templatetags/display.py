@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 register = template.Library()
 
 NOTHING: Final = "—"
+NO_RUNS: Final = mark_safe('<span class="soft">No runs yet</span>')
 # A date so near needs no year: nobody takes it for the one before or after. Also in app.js.
 YEAR_UNSAID: Final = timedelta(days=300)
 
@@ -152,7 +153,7 @@ def run_strip(runs: "Sequence[TaskRun]") -> SafeString:
         runs: the newest first.
     """
     if not runs:
-        return format_html('<span class="soft">No runs yet</span>')
+        return NO_RUNS
     return format_html(
         '<span class="strip" aria-hidden="true">{}</span><span class="visually-hidden">{}</span>',
         format_html_join("", _MARK, map(_mark, reversed(runs))),
