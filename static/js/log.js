@@ -450,7 +450,7 @@
     }
     goTo(byId("log-beginning"), () => show(1));
     goTo(byId("log-middle"), () => show(Math.max(1, Math.floor(total / 2))));
-    goTo(byId("log-to-end"), toEnd);
+    goTo(byId("log-to-end"), () => { toEnd(); root.scrollIntoView({ block: "nearest" }); });
     goTo(byId("log-traceback"), ({ dataset }) => choose(Number(dataset.line), Number(dataset.last), { moves: true }));
     byId("log-jump").addEventListener("click", () => { toEnd(); box.focus({ preventScroll: true }); });
     byId("log-line").form.addEventListener("submit", (event) => {
@@ -470,25 +470,6 @@
         if (sticks) box.scrollTop = box.scrollHeight;
       });
     }
-
-    // -- Keys -------------------------------------------------------------------------------
-    const keys = {
-      "/": () => { query.focus(); query.select(); },
-      n: () => step(1),
-      N: () => step(-1),
-      g: () => show(1),
-      G: toEnd,
-      w: () => byId("log-wrap").click(),
-      t: () => byId("log-times").click(),
-    };
-    document.addEventListener("keydown", (event) => {
-      const { target, key } = event;
-      if (!root.isConnected || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-      if (target.closest("input, textarea, select, [contenteditable], dialog") || document.querySelector("dialog[open]")) return;
-      if (!Object.hasOwn(keys, key)) return;
-      event.preventDefault();
-      keys[key]();
-    });
 
     localiseTimes(root);
     drawn();

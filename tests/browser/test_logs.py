@@ -76,6 +76,16 @@ def numbers(page: Page) -> list[int]:
     return found
 
 
+def expect_shown(page: Page, number: int) -> None:
+    """Wait until a line is in the visible part of the log."""
+    script = """(number) => {
+        const row = document.getElementById(`L${number}`)?.getBoundingClientRect();
+        const box = document.getElementById("run-log").getBoundingClientRect();
+        return row && row.top >= box.top - 1 && row.bottom <= box.bottom + 1;
+    }"""
+    page.wait_for_function(script, arg=number)
+
+
 def is_at_end(page: Page) -> bool:
     script = "(box) => box.scrollHeight - box.scrollTop - box.clientHeight < 24"
     return bool(page.locator("#run-log").evaluate(script))
@@ -93,10 +103,10 @@ def test_the_log_follows_its_end_until_the_reader_scrolls_up(
     visitor.log_in("owner")
     visitor.open(written.path)
     jump = page.locator("#log-jump")
-    expect(page.locator("#L300")).to_be_in_viewport()
+    expect_shown(page, 300)
 
     written.count(50)
-    expect(page.locator("#L350")).to_be_in_viewport()
+    expect_shown(page, 350)
     expect(jump).to_be_hidden()
 
     scroll(page, -1500)
@@ -109,10 +119,10 @@ def test_the_log_follows_its_end_until_the_reader_scrolls_up(
     assert page.locator("#run-log").evaluate("(box) => box.scrollTop") == place
 
     jump.click()
-    expect(page.locator("#L391")).to_be_in_viewport()
+    expect_shown(page, 391)
     expect(jump).to_be_hidden()
     written.count(5)
-    expect(page.locator("#L396")).to_be_in_viewport()
+    expect_shown(page, 396)
     assert numbers(page) == list(range(101, 397))
 
 
@@ -124,17 +134,17 @@ def test_a_huge_log_is_a_window_that_moves(visitor: Visitor, written: Written) -
     expect(page.locator("#log-total")).to_have_text("50,000")
 
     page.get_by_role("link", name="Middle").click()
-    expect(page.locator("#L25000")).to_be_in_viewport()
-    for _ in range(12):  # Up and up: far lines leave the page.
+    expect_shown(page, 25000)
+    for _ in range(6):  # Up and up: far lines leave the page.
         first = numbers(page)[0]
         scroll(page, -100_000)
         expect(page.locator(f"#L{first - 1}")).to_be_attached()
     shown = numbers(page)
     assert len(shown) <= 2000
     assert shown == list(range(shown[0], shown[-1] + 1))
-    assert shown[0] < 20_000
+    assert shown[0] < 23_000
 
-    for _ in range(5):  # And down again.
+    for _ in range(2):  # And down again.
         last = numbers(page)[-1]
         scroll(page, 1_000_000)
         expect(page.locator(f"#L{last + 1}")).to_be_attached()
@@ -142,11 +152,11 @@ def test_a_huge_log_is_a_window_that_moves(visitor: Visitor, written: Written) -
     assert shown == list(range(shown[0], shown[-1] + 1))
     assert len(shown) <= 2000
 
-    page.keyboard.press("g")
-    expect(page.locator("#L1")).to_be_in_viewport()
+    page.keyboard.press("b")
+    expect_shown(page, 1)
     assert line(page, 1) == "this is 1"
     page.keyboard.press("Shift+G")
-    expect(page.locator("#L50000")).to_be_in_viewport()
+    expect_shown(page, 50000)
     assert is_at_end(page)
 
 
@@ -157,7 +167,7 @@ def test_what_is_looked_at_stays_where_it_is_as_earlier_lines_come(
     written.count(5000)
     visitor.log_in("owner")
     visitor.open(f"{written.path}#L4000")
-    expect(page.locator("#L4000")).to_be_in_viewport()
+    expect_shown(page, 4000)
     first = numbers(page)[0]
     scroll(page, -4 * 300)
     expect(page.locator(f"#L{first - 1}")).to_be_attached()
@@ -180,7 +190,7 @@ def test_a_link_leads_to_its_lines_and_a_click_makes_one(
     visitor.log_in("owner")
     visitor.open(f"{written.path}#L120-L140")
 
-    expect(page.locator("#L120")).to_be_in_viewport()
+    expect_shown(page, 120)
     expect(page.locator("[data-chosen]")).to_have_count(21)
     expect(page.locator("#log-chosen-words")).to_have_text(re.compile("^Lines 120.140$"))
 
@@ -198,7 +208,7 @@ def test_a_link_leads_to_its_lines_and_a_click_makes_one(
 
     page.get_by_label("Line", exact=True).fill("4000")
     page.keyboard.press("Enter")
-    expect(page.locator("#L4000")).to_be_in_viewport()
+    expect_shown(page, 4000)
     assert page.url.endswith("#L4000")
 
 
@@ -216,15 +226,18 @@ def test_a_search_jumps_to_a_hit_far_away(visitor: Visitor, written: Written) ->
     page.keyboard.type("needle")
     page.keyboard.press("Enter")
     expect(count).to_have_text("2 of 2")
-    expect(page.locator("#L20002[data-hit]")).to_be_in_viewport()
+    expect(page.locator("#L20002[data-hit]")).to_be_attached()
+    expect_shown(page, 20002)
     page.wait_for_function("CSS.highlights.get('log-search').size === 2")
 
     page.locator("#run-log").focus()
     page.keyboard.press("Shift+N")
     expect(count).to_have_text("1 of 2")
-    expect(page.locator("#L1[data-hit]")).to_be_in_viewport()
+    expect(page.locator("#L1[data-hit]")).to_be_attached()
+    expect_shown(page, 1)
     page.keyboard.press("n")
-    expect(page.locator("#L20002[data-hit]")).to_be_in_viewport()
+    expect(page.locator("#L20002[data-hit]")).to_be_attached()
+    expect_shown(page, 20002)
 
     page.locator("#log-query").fill("no such thing")
     page.keyboard.press("Enter")
@@ -344,12 +357,12 @@ def test_a_failed_run_leads_to_its_traceback(visitor: Visitor, written: Written)
     expect(page.locator("#traceback")).to_contain_text("ValueError: no such pipeline")
 
     page.locator("#log-traceback").click()
-    expect(page.locator("#L3001")).to_be_in_viewport()
+    expect_shown(page, 3001)
     expect(page.locator("[data-chosen]")).to_have_count(4)
     visitor.open("/")
     visitor.open(written.path)
     page.locator("#traceback-in-log").click()
-    expect(page.locator("#L3004")).to_be_in_viewport()
+    expect_shown(page, 3004)
     expect(page.locator("[data-chosen]")).to_have_count(4)
 
 
