@@ -265,6 +265,7 @@ ROWS = [
     Row("tasks:run-log-download", MEMBERS_LOOK, of_run),
     Row("tasks:run-stop", MEMBERS_CHANGE, of_run, "post"),
     Row("nodes:list", ADMINS_LOOK),
+    Row("overview", ADMINS_LOOK),
     Row("nodes:drain", (LOGIN, 403, 403, 403, 403, 302), of_node, "post"),
     Row("api:graphql", (401,) * 6, method="post"),  # It takes tokens; so do those of rest.
     Row("rest:config", EVERYBODY),
