@@ -78,9 +78,10 @@ def in_batches(model: Any, rows: Iterator[Any]) -> None:
 
 def fill(share: float) -> dict[str, Any]:
     """Make everything; return what the pages are asked for."""
+    from django.db import transaction
     from django.utils import timezone
 
-    from orchestrations.models import Orchestration
+    from orchestrations.models import Orchestration, Version
     from tasks.models import Task, TaskRun
     from tests.factories import add_member, make_node, make_orchestration, make_user
     from wallaroo_ui.workspaces.models import Role, Workspace
@@ -94,7 +95,10 @@ def fill(share: float) -> dict[str, Any]:
         add_member(workspace, user, Role.OWNER)
     first = make_orchestration(workspaces[0], name="orchestration 0", created_by=user)
     number_of = int(ORCHESTRATIONS * share)
-    in_batches(Orchestration, orchestrations(first, workspaces, number_of - 1, at=now))
+    made = list(orchestrations(first, workspaces, number_of - 1, at=now))
+    with transaction.atomic():  # Each names its newest version, and each version its own.
+        in_batches(Orchestration, iter(made))
+        in_batches(Version, (orchestration.newest for orchestration in made))
     in_batches(Task, tasks(first, number_of, at=now))
     rows = list(Task.objects.order_by("created_at").values_list("pk", "orchestration_id"))
     # The busiest ones are scheduled tasks of the busiest orchestration.
@@ -124,11 +128,18 @@ def orchestrations(
     first: "Orchestration", workspaces: "list[Workspace]", number_of: int, *, at: datetime
 ) -> "Iterator[Orchestration]":
     """Yield copies of one orchestration; every other one is in the first workspace."""
+    from django.db.models.base import ModelState
+
     big, *others = workspaces
     for number in range(1, number_of + 1):
         made = copy(first)
         made.pk = uuid.uuid4()
         made.name = f"orchestration {number}"
+        version = copy(first.newest)
+        # A copy would share what Django has cached of the original.
+        made._state, version._state = ModelState(), ModelState()  # noqa: SLF001
+        version.pk = uuid.uuid4()
+        made.newest, version.orchestration = version, made
         made.workspace = big if number % 2 else others[number % len(others)]
         yield made
 
@@ -205,7 +216,9 @@ def pages(world: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
     yield "Create Task", reverse("tasks:create", args=[orchestration.pk]), False
     yield "Task", task.get_absolute_url(), False
     yield "Task, runs polled", task.get_absolute_url(), True
+    yield "Task, only failed runs", f"{task.get_absolute_url()}?status=failed", True
     yield "Task, summary", reverse("tasks:summary", args=[task.pk]), True
+    yield "Task, history", reverse("tasks:history", args=[task.pk]), True
     yield "Stop Task", reverse("tasks:kill", args=[task.pk]), True
     for name in ("run", "running"):
         run = world[name]
@@ -217,6 +230,7 @@ def pages(world: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
     yield "Search, nothing found", f"{search}?q=nowhere", True
     yield "Workspaces", reverse("workspaces:list"), False
     yield "Workspace", world["workspace"].page_url, False
+    yield "Activity", reverse("workspaces:activity", args=[world["workspace"].pk]), False
     yield "Connections", reverse("connections:of-workspace", args=[world["workspace"].pk]), False
     yield "Your account", reverse("accounts:account"), False
 
@@ -226,6 +240,8 @@ def admin_pages() -> Iterator[tuple[str, str, bool]]:
     from django.urls import reverse
 
     yield "Nodes", reverse("nodes:list"), False
+    yield "Overview", reverse("overview"), False
+    yield "Overview, polled", reverse("overview"), True
 
 
 def measure(world: dict[str, Any]) -> int:

@@ -33,7 +33,8 @@ from wallaroo_ui.executions import sandbox
 from wallaroo_ui.executions import services as executions
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.executions.services import LaunchPlan
-from wallaroo_ui.workspaces.models import Workspace
+from wallaroo_ui.workspaces import activity
+from wallaroo_ui.workspaces.models import Verb, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +135,14 @@ def _add_version(orchestration: Orchestration, version: Version, *, number: int)
     orchestration.save()
     version.save(force_insert=True)
     request_packaging(version=version, user=version.created_by)
+    activity.record(
+        orchestration.workspace_id,
+        version.created_by,
+        Verb.UPLOADED,
+        orchestration,
+        detail=f"version {number}" if number > 1 else "",
+        url=orchestration.get_absolute_url(),
+    )
     logger.info(
         "version uploaded",
         extra={

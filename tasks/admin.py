@@ -43,7 +43,8 @@ class TaskAdmin(HistoryAdmin):
     @admin.action(description="Resume")
     def resume(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         """Let the chosen tasks make runs again."""
-        done = sum(services.resume_task(task=task, at=timezone.now()) for task in queryset)
+        user, at = cast("User", request.user), timezone.now()
+        done = sum(services.resume_task(task=task, user=user, at=at) for task in queryset)
         self.message_user(request, f"{done} resumed.", messages.SUCCESS)
 
     @admin.action(description="Stop for good, and delete the logs")

@@ -93,8 +93,8 @@ def _pause(task: Task, user: "User", at: datetime) -> str:
     return "" if done else "It makes no runs by itself, or is paused already."
 
 
-def _resume(task: Task, _user: "User", at: datetime) -> str:
-    return "" if services.resume_task(task=task, at=at) else "It is not paused."
+def _resume(task: Task, user: "User", at: datetime) -> str:
+    return "" if services.resume_task(task=task, user=user, at=at) else "It is not paused."
 
 
 def _stop(task: Task, user: "User", at: datetime) -> str:

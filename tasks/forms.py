@@ -274,8 +274,13 @@ class TaskForm(ScheduleForm):
         cls, data: QueryDict | None, *, orchestration: Orchestration, at: datetime
     ) -> "TaskForm":
         """Return the form for a new task."""
-        zone = orchestration.workspace.time_zone
-        initial = {"name": orchestration.display_name, "time_zone": zone, "cron": "0 8 * * *"}
+        workspace = orchestration.workspace
+        initial = {
+            "name": orchestration.display_name,
+            "time_zone": workspace.time_zone,
+            "timeout": workspace.timeout_seconds,
+            "cron": "0 8 * * *",
+        }
         return cls(data, initial=initial, at=at)
 
     @classmethod

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from wallaroo_ui.accounts.models import User
 
-MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
+MAX_TIMEOUT_SECONDS = settings.RUN_TIMEOUT_MAX_SECONDS
 LONGEST_RETRY_DELAY = timedelta(days=1)
 # A continuous task whose run failed sooner waits before the next one.
 QUICK = timedelta(seconds=10)
@@ -436,6 +436,13 @@ class TaskRun(Execution):
             models.Index(fields=["task", "-queued_at", "-id"]),
             models.Index(fields=["ended_at"]),
             models.Index(fields=["orchestration", "-queued_at", "-id"]),
+            # The latest failures of the whole server, for its overview: among a million runs
+            # that succeeded they are few, and the newest ones stand at the head.
+            models.Index(
+                fields=["-ended_at"],
+                condition=Q(status__in=sorted(FAILED)),
+                name="run_latest_failures",
+            ),
             # What the status of a workload is made of: its latest verdict, and what goes on.
             models.Index(
                 fields=["orchestration", "-ended_at"],

@@ -9,6 +9,8 @@ from django.db.models import Q, Sum
 from orchestrations.models import Orchestration, Packaging, Version
 from tasks.models import Kind, Task, TaskRun
 from wallaroo_ui.accounts.models import User
+from wallaroo_ui.workspaces import activity
+from wallaroo_ui.workspaces.models import Verb
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ def delete_orchestration(*, orchestration: Orchestration, user: User) -> bool:
     if task := going_on.first():
         raise StillInUse(f"The task {task} of {locked} still runs, or would. Stop it first.")
     archives = [version.archive for version in locked.versions.all()]
+    activity.record(locked.workspace_id, user, Verb.DELETED, locked)
     logger.info(
         "orchestration deleted", extra={"orchestration": str(locked.pk), "user": str(user.pk)}
     )

@@ -12,6 +12,8 @@ from tasks.models import SkippedTicks, TaskRun
 from wallaroo_ui.accounts.services import delete_expired
 from wallaroo_ui.executions.models import HELD
 from wallaroo_ui.executions.retention import delete_finished, delete_homes, delete_orphans
+from wallaroo_ui.workspaces import invitations
+from wallaroo_ui.workspaces.activity import delete_old_events
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ def clean_up(*, at: datetime) -> dict[str, int]:
         "skipped_ticks": _delete_old_skips(at=at),
         "packagings": delete_old_packagings(at=at, limit=LIMIT),
         "logins": delete_expired(at=at),
+        "invitations": invitations.delete_expired(at=at),
+        "events": delete_old_events(at=at, limit=LIMIT),
         "environments": delete_unused_environments(in_use=set(in_use)),
     }
     if any(deleted.values()):

@@ -18,6 +18,8 @@ from tasks.stopping import conclude_kill_after_commit
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions import services as executions
 from wallaroo_ui.executions.models import Status
+from wallaroo_ui.workspaces import activity
+from wallaroo_ui.workspaces.models import Verb
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ def create_task(
     task.save()
     if obstacle := task.obstacle:
         raise NotRunnable(obstacle)
+    _record(task, user, Verb.TASK_MADE, at=at)
     if task.kind == Kind.SCHEDULED:
         logger.info("task scheduled", extra={"task": str(task.pk), "next_run_at": task.next_run_at})
         return task
@@ -122,6 +125,7 @@ def edit_task(*, task: Task, wanted: TaskSettings, user: User, at: datetime) -> 
         task.next_run_at = wanted.schedule.next_after(at)
         task.schedule_error = ""
     task.save()
+    _record(task, user, Verb.TASK_CHANGED, at=at)
     logger.info("task edited", extra={"task": str(task.pk), "next_run_at": task.next_run_at})
     return task
 
@@ -132,11 +136,13 @@ def pause_task(*, task: Task, user: User, at: datetime) -> bool:
     What runs goes on to its end. The next run of a continuous task, where it waits for its
     backoff, is given up.
     """
-    changed = Task.objects.filter(pk=task.pk, state=Task.State.ACTIVE).update(
-        state=Task.State.PAUSED, paused_at=at, paused_by=user, updated_at=at
-    )
-    if not changed:
-        return False
+    with transaction.atomic():
+        changed = Task.objects.filter(pk=task.pk, state=Task.State.ACTIVE).update(
+            state=Task.State.PAUSED, paused_at=at, paused_by=user, updated_at=at
+        )
+        if not changed:
+            return False
+        _record(task, user, Verb.TASK_PAUSED, at=at)
     for run in TaskRun.objects.filter(
         task=task, trigger=Trigger.CONTINUOUS, status=Status.QUEUED
     ).with_relations():
@@ -146,7 +152,7 @@ def pause_task(*, task: Task, user: User, at: datetime) -> bool:
 
 
 @transaction.atomic
-def resume_task(*, task: Task, at: datetime) -> bool:
+def resume_task(*, task: Task, at: datetime, user: User | None = None) -> bool:
     """Let a paused task make runs again, from now on. False: it was not paused.
 
     Ticks that came meanwhile are recorded as skipped, not made up for.
@@ -164,6 +170,7 @@ def resume_task(*, task: Task, at: datetime) -> bool:
             ticks.give_up_schedule(task, refusal)
     task.state, task.paused_at, task.paused_by = Task.State.ACTIVE, None, None
     task.save()
+    _record(task, user, Verb.TASK_RESUMED, at=at)
     if task.kind == Kind.CONTINUOUS and not task.runs.unfinished().exists():
         TaskRun.of(task, trigger=Trigger.CONTINUOUS, at=at).save()
         ring_after_commit()
@@ -178,17 +185,19 @@ def kill_task(*, task: Task, user: User, at: datetime) -> bool:
         False where it had been stopped before, which is no error.
     """
     # Alone in its transaction: what ends a run locks the run first and its task second.
-    changed = Task.objects.filter(
-        pk=task.pk, state__in=(Task.State.ACTIVE, Task.State.PAUSED)
-    ).update(
-        state=Task.State.PENDING_KILL,
-        next_run_at=None,
-        killed_by=user,
-        kill_requested_at=at,
-        updated_at=at,
-    )
-    if not changed:
-        return False
+    with transaction.atomic():
+        changed = Task.objects.filter(
+            pk=task.pk, state__in=(Task.State.ACTIVE, Task.State.PAUSED)
+        ).update(
+            state=Task.State.PENDING_KILL,
+            next_run_at=None,
+            killed_by=user,
+            kill_requested_at=at,
+            updated_at=at,
+        )
+        if not changed:
+            return False
+        _record(task, user, Verb.TASK_STOPPED, at=at)
     logger.info("task being stopped", extra={"task": str(task.pk), "user": str(user)})
     for run in TaskRun.objects.filter(task=task).unfinished().with_relations():
         executions.request_stop(run, reason=f"Its task was stopped by {user}.", at=at)
@@ -222,6 +231,7 @@ def run_again(
     else:
         run = TaskRun.of(task, trigger=Trigger.PERSON, at=at, **fields)
         run.save()
+    _record(task, user, Verb.RUN_ASKED, run, at=at)
     logger.info("run queued", extra=run.log_context())
     ring_after_commit()
     return run
@@ -262,7 +272,20 @@ def _locked(task: Task) -> Task:
 
 def stop_run(*, run: TaskRun, user: User, at: datetime) -> bool:
     """End a run on request. False: it had ended already, or is ending."""
-    return executions.request_stop(run, reason=f"Stopped by {user}.", at=at)
+    with transaction.atomic():
+        is_asked = executions.request_stop(run, reason=f"Stopped by {user}.", at=at)
+        if is_asked:
+            _record(run.task, user, Verb.RUN_STOPPED, run, at=at)
+    return is_asked
+
+
+def _record(
+    task: Task, user: User | None, verb: Verb, run: TaskRun | None = None, *, at: datetime
+) -> None:
+    """Let the members of a task's workspace read who did what."""
+    shown = run or task
+    workspace = task.orchestration.workspace_id
+    activity.record(workspace, user, verb, task, url=shown.get_absolute_url(), at=at)
 
 
 @dataclass(frozen=True, kw_only=True)

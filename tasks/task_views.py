@@ -152,7 +152,7 @@ def task_pause(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 def task_resume(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Let a paused task make runs again."""
     task = _changeable(request, pk)
-    if not services.resume_task(task=task, at=timezone.now()):
+    if not services.resume_task(task=task, user=request.user, at=timezone.now()):
         messages.info(request, "There was nothing to resume: it is not paused.")
     return redirect(task)
 

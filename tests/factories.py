@@ -20,7 +20,8 @@ from wallaroo_ui.accounts import services as accounts
 from wallaroo_ui.accounts.models import ApiToken, BrowserSession, RefreshToken, Scope, User, digest
 from wallaroo_ui.connections.models import Connection, WorkspaceConnection
 from wallaroo_ui.executions.models import FINISHED, Node, Status
-from wallaroo_ui.workspaces.models import Membership, Role, Workspace
+from wallaroo_ui.workspaces import invitations
+from wallaroo_ui.workspaces.models import Invitation, Membership, Role, Workspace
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -58,6 +59,20 @@ def make_workspace(owner: User | None = None, **fields: Any) -> Workspace:
 
 def add_member(workspace: Workspace, user: User, role: Role) -> None:
     Membership.objects.create(workspace=workspace, user=user, role=role)
+
+
+def make_invitation(
+    workspace: Workspace,
+    by: User,
+    *,
+    email: str = "new@example.com",
+    role: Role = Role.COLLABORATOR,
+    at: datetime | None = None,
+) -> tuple[Invitation, str]:
+    """Invite somebody; return the invitation and the token of its link."""
+    return invitations.invite(
+        workspace=workspace, email=email, role=role, by=by, at=at or timezone.now()
+    )
 
 
 def make_zip(files: Mapping[str, str | bytes]) -> bytes:

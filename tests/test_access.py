@@ -18,6 +18,7 @@ from tests.factories import (
     log_in_a_browser,
     make_api_token,
     make_connection,
+    make_invitation,
     make_login,
     make_node,
     make_run,
@@ -26,7 +27,7 @@ from tests.factories import (
 from wallaroo_ui.accounts.models import ApiToken, BrowserSession, RefreshToken, User
 from wallaroo_ui.connections.models import Connection
 from wallaroo_ui.executions.models import Node, Status
-from wallaroo_ui.workspaces.models import Workspace
+from wallaroo_ui.workspaces.models import Invitation, Workspace
 
 ACTORS = ("anonymous", "stranger", "viewer", "collaborator", "owner", "admin")
 LOGIN = "to login"
@@ -58,6 +59,7 @@ class World:
     token: ApiToken
     login: RefreshToken
     browser: BrowserSession
+    invitation: Invitation
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,10 @@ def of_token(world: World) -> list[Any]:
     return [world.token.pk]
 
 
+def of_invitation(world: World) -> list[Any]:
+    return [world.workspace.pk, world.invitation.pk]
+
+
 def of_browser(world: World) -> list[Any]:
     return [world.browser.pk]
 
@@ -171,7 +177,12 @@ ROWS = [
         data=(("name", "a"),),
     ),
     Row("workspaces:detail", MEMBERS_LOOK, of_workspace),
-    Row("workspaces:time-zone", OWNERS_CHANGE, of_workspace, "post", (("time_zone", "UTC"),)),
+    Row("workspaces:activity", MEMBERS_LOOK, of_workspace),
+    Row("workspaces:defaults", OWNERS_CHANGE, of_workspace, "post", (("time_zone", "UTC"),)),
+    Row("workspaces:invitation-withdraw", OWNERS_CHANGE, of_invitation, "post"),
+    # Whoever has the link may look; it is none here, so it is over.
+    Row("workspaces:invitation", (404,) * 6, lambda world: ["token"]),
+    Row("workspaces:invitation", (404,) * 6, lambda world: ["token"], "post"),
     # Everybody may leave; the last owner is told why not, and an admin that they are no member.
     Row("workspaces:leave", (LOGIN, 404, 302, 302, 302, 302), of_workspace, "post"),
     Row("workspaces:member-add", (LOGIN, 404, 403, 403, 422, 422), of_workspace, "post"),
@@ -254,6 +265,7 @@ ROWS = [
     Row("tasks:run-log-download", MEMBERS_LOOK, of_run),
     Row("tasks:run-stop", MEMBERS_CHANGE, of_run, "post"),
     Row("nodes:list", ADMINS_LOOK),
+    Row("overview", ADMINS_LOOK),
     Row("nodes:drain", (LOGIN, 403, 403, 403, 403, 302), of_node, "post"),
     Row("api:graphql", (401,) * 6, method="post"),  # It takes tokens; so do those of rest.
     Row("rest:config", EVERYBODY),
@@ -280,6 +292,7 @@ def world(workspace: Workspace, orchestration: Orchestration, owner: User, viewe
         token=make_api_token(owner),
         login=make_login(owner),
         browser=log_in_a_browser(owner),
+        invitation=make_invitation(workspace, owner)[0],
     )
 
 

@@ -14,6 +14,7 @@ from tests.factories import (
     NOON,
     make_api_token,
     make_connection,
+    make_invitation,
     make_login,
     make_node,
     make_orchestration,
@@ -29,8 +30,17 @@ OURS = [
     for model in admin.site._registry
     if model.__module__.split(".")[0] in {"wallaroo_ui", "orchestrations", "tasks"}
 ]
-HISTORY = {"node", "orchestration", "packaging", "skippedticks", "task", "taskrun", "version"}
-SECRETS = {"apitoken", "refreshtoken"}
+HISTORY = {
+    "event",
+    "node",
+    "orchestration",
+    "packaging",
+    "skippedticks",
+    "task",
+    "taskrun",
+    "version",
+}
+SECRETS = {"apitoken", "invitation", "refreshtoken"}
 
 
 @pytest.fixture
@@ -56,6 +66,7 @@ def one_of_each(db: None) -> None:
     make_api_token(make_user())
     make_login(make_user())
     make_connection(orchestration.workspace)
+    make_invitation(orchestration.workspace, make_user())
 
 
 def test_only_what_works_is_in_the_admin() -> None:
@@ -65,6 +76,7 @@ def test_only_what_works_is_in_the_admin() -> None:
 
 def test_every_model_is_in_the_admin() -> None:
     assert {model._meta.model_name for model in OURS} == HISTORY | SECRETS | {
+        "browsersession",  # tests/accounts/test_sessions.py
         "connection",
         "user",
         "workspace",

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -58,6 +59,22 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
         raise ImproperlyConfigured(f"{name}={text!r} is none of: {', '.join(choices)}.")
     return text
+
+
+def env_url(name: str, schemes: tuple[str, ...]) -> SplitResult | None:
+    """Read the address of a service; None where none is named."""
+    text = env_str(name)
+    if not text:
+        return None
+    try:
+        url = urlsplit(text)
+        is_good = url.scheme in schemes and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:  # Not shown: it may hold a password.
+        likely = f"{schemes[0]}://user:password@host:port"
+        raise ImproperlyConfigured(f"{name} is no address such as {likely}.")
+    return url
 
 
 def env_path(name: str, default: Path) -> Path:

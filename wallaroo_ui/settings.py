@@ -10,7 +10,7 @@ import platform
 import warnings
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 import django_stubs_ext
@@ -27,6 +27,7 @@ from wallaroo_ui.env import (
     env_secret,
     env_secrets,
     env_str,
+    env_url,
 )
 
 # Lets annotations such as ModelAdmin[User] stand in code that runs.
@@ -202,6 +203,26 @@ AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 # The log names the address. Not the name: people type their password there by mistake.
 AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken"]
 
+# Who lets people without an account in: every owner of a workspace, or admins alone.
+INVITATIONS = env_choice("INVITATIONS", "owners", ("owners", "admins"))
+
+# -- E-mail: invitations are sent where a server is named; a link is shown anyway --------
+
+EMAIL_URL = env_url("EMAIL_URL", ("smtp", "smtps"))
+SENDS_EMAIL = EMAIL_URL is not None
+# Nothing is sent, and no link gets into a log, where no server is named.
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if SENDS_EMAIL else 'dummy'}.EmailBackend"
+if EMAIL_URL is not None:
+    EMAIL_HOST = EMAIL_URL.hostname or "localhost"
+    EMAIL_USE_SSL = EMAIL_URL.scheme == "smtps"
+    EMAIL_PORT = EMAIL_URL.port or (465 if EMAIL_USE_SSL else 587)
+    EMAIL_HOST_USER = unquote(EMAIL_URL.username or "")
+    EMAIL_HOST_PASSWORD = unquote(EMAIL_URL.password or "")
+    # A password goes over no wire in the clear.
+    EMAIL_USE_TLS = bool(EMAIL_HOST_USER) and not EMAIL_USE_SSL
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env_str("EMAIL_FROM", "wallaroo-ui@localhost")
+
 # -- Safety of the web -----------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = False  # The SDK follows no redirects; the proxy in front decides.
@@ -258,10 +279,13 @@ SANDBOX = env_choice("SANDBOX", "auto", ("auto", "required", "off"))
 SANDBOX_UID = env_int("SANDBOX_UID", 65534, least=1)
 STOP_GRACE_SECONDS = env_int("STOP_GRACE_SECONDS", 3, least=0)
 RUN_TIMEOUT_SECONDS = 900  # What the original gives a task that names no timeout.
+RUN_TIMEOUT_MAX_SECONDS = 30 * 24 * 3600
 RUN_LOG_MAX_BYTES = env_int("RUN_LOG_MAX_MB", 4096, least=1) * MEGABYTE
 # Runs and logs are deleted when they are older, or more for one task.
 RUNS_KEPT_DAYS = env_int("RUNS_KEPT_DAYS", 30, least=1)
 RUNS_KEPT_PER_TASK = env_int("RUNS_KEPT_PER_TASK", 1000, least=1)
+# Who did what in a workspace is kept for longer: that is what people look for afterwards.
+ACTIVITY_KEPT_DAYS = env_int("ACTIVITY_KEPT_DAYS", 365, least=1)
 # An environment in which nothing has started for so long is made again when it is needed.
 ENVIRONMENTS_KEPT_DAYS = env_int("ENVIRONMENTS_KEPT_DAYS", 30, least=1)
 PACKAGING_TIMEOUT_SECONDS = env_int("PACKAGING_TIMEOUT_SECONDS", 1800, least=1)

@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group
 from django.urls import include, path
 from django_q.models import Failure, OrmQ, Schedule, Success
 
+from tasks import overview_views
 from wallaroo_ui import health, help_views
 from wallaroo_ui.api import rest
 from wallaroo_ui.workspaces import views as workspaces
@@ -26,6 +27,7 @@ urlpatterns = [
     path("", include("orchestrations.urls")),
     path("", include("tasks.urls")),
     path("nodes/", include("tasks.node_urls")),
+    path("overview/", overview_views.server_overview, name="overview"),
     path("", include("wallaroo_ui.api.urls")),
     path("", rest.api.urls),
     path("shortcuts/", help_views.shortcuts, name="shortcuts"),

@@ -110,7 +110,7 @@ def test_an_inactive_admin_is_no_admin() -> None:
 def test_the_chooser_counts_members_and_workloads(workspace: Workspace, owner: User) -> None:
     client = Client()
     client.force_login(owner)
-    listed = client.get("/workspaces/").context["workspaces"]
+    listed = client.get("/workspaces/").context["page"].rows
     assert {each.name: each.member_count for each in listed}["team"] == 3
 
 

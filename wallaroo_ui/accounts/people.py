@@ -1,4 +1,4 @@
-"""What a platform admin can ask of people: invite, deactivate, activate again."""
+"""How accounts are made; what a platform admin can ask of people."""
 
 import logging
 
@@ -26,8 +26,21 @@ def invite_user(*, email: str, password: str | None, by: User) -> User:
     Raises:
         PersonRefused: no good address or password, or somebody has the address already.
     """
+    user = make_account(email=email, password=password)
+    logger.info("user invited", extra={"user": str(user.pk), "by": str(by.pk)})
+    return user
+
+
+def make_account(
+    *, email: str, password: str | None, first_name: str = "", last_name: str = ""
+) -> User:
+    """Make an account whose user name is the e-mail address.
+
+    Raises:
+        PersonRefused: no good address or password, or somebody has the address already.
+    """
     email = email.strip()
-    user = User(username=email, email=email)
+    user = User(username=email, email=email, first_name=first_name, last_name=last_name)
     try:
         validate_email(email)
         MaxLengthValidator(LONGEST_EMAIL, "It has more than %(limit_value)s characters.")(email)
@@ -41,7 +54,6 @@ def invite_user(*, email: str, password: str | None, by: User) -> User:
             user.save()
     except IntegrityError as error:
         raise PersonRefused(f"Somebody has the e-mail address {email} already.") from error
-    logger.info("user invited", extra={"user": str(user.pk), "by": str(by.pk)})
     return user
 
 

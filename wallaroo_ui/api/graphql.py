@@ -155,7 +155,9 @@ class Root:
         member = User.objects.filter(pk=_uuid(users.pop())).first()
         if member != self.user:
             require_owner(workspace, self.user)
-        removed = member is not None and services.remove_member(workspace=workspace, user=member)
+        removed = member is not None and services.remove_member(
+            workspace=workspace, user=member, by=self.user
+        )
         return {"affected_rows": int(removed)}
 
 

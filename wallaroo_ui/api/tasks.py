@@ -228,7 +228,7 @@ def pause_task(request: HttpRequest, wanted: PauseRequest) -> Status[TaskOut]:
     if wanted.pause:
         services.pause_task(task=task, user=user_of(request), at=timezone.now())
     else:
-        services.resume_task(task=task, at=timezone.now())
+        services.resume_task(task=task, user=user_of(request), at=timezone.now())
     task.refresh_from_db()
     return Status(202, _shown(task))
 

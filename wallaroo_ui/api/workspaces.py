@@ -79,7 +79,7 @@ def add_workspace_user(request: HttpRequest, wanted: AddMemberRequest) -> Any:
     user = user_of(request)
     workspace = visible_or_404(Workspace.objects.all(), user, pk=wanted.workspace_id)
     require_owner(workspace, user)
-    services.set_member(workspace=workspace, user=_person(wanted), role=wanted.user_type)
+    services.set_member(workspace=workspace, user=_person(wanted), role=wanted.user_type, by=user)
     return {}
 
 
@@ -99,7 +99,7 @@ def remove_workspace_user(request: HttpRequest, wanted: Member) -> Any:
     member = _person(wanted)
     if member != user:
         require_owner(workspace, user)
-    removed = services.remove_member(workspace=workspace, user=member)
+    removed = services.remove_member(workspace=workspace, user=member, by=user)
     return {"affected_rows": int(removed)}
 
 

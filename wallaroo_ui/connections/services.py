@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.connections import encryption
 from wallaroo_ui.connections.models import Connection, WorkspaceConnection
-from wallaroo_ui.workspaces.models import Workspace
+from wallaroo_ui.workspaces import activity
+from wallaroo_ui.workspaces.models import Verb, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -92,14 +93,29 @@ def link_connection(
         connection=_locked(connection), workspace=workspace, defaults={"created_by": user}
     )
     if is_new:
+        activity.record(
+            workspace,
+            user,
+            Verb.CONNECTION_SHARED,
+            connection,
+            url=connection.get_absolute_url(),
+        )
         _log("connection linked", connection, user, workspace=workspace.pk)
     return link
 
 
+@transaction.atomic
 def unlink_connection(*, connection: Connection, workspace: Workspace, user: User) -> bool:
     """Take a connection from a workspace. False: the workspace did not have it."""
     count, _ = connection.links.filter(workspace=workspace).delete()
     if count:
+        activity.record(
+            workspace,
+            user,
+            Verb.CONNECTION_UNSHARED,
+            connection,
+            url=connection.get_absolute_url(),
+        )
         _log("connection unlinked", connection, user, workspace=workspace.pk)
     return count > 0
 
@@ -108,9 +124,12 @@ def unlink_connection(*, connection: Connection, workspace: Workspace, user: Use
 def delete_connection(*, connection: Connection, user: User) -> bool:
     """Delete a connection, in every workspace. False: it had been deleted already."""
     try:
-        _locked(connection).delete()
+        locked = _locked(connection)
     except ConnectionGone:
         return False
+    for workspace in list(locked.links.values_list("workspace", flat=True)):
+        activity.record(workspace, user, Verb.CONNECTION_UNSHARED, locked, detail="deleted")
+    locked.delete()
     _log("connection deleted", connection, user)
     return True
 

@@ -213,7 +213,7 @@ def request_stop(execution: Execution, *, reason: str, at: datetime) -> bool:
         if _cancel_queued(execution, reason=reason, at=at):
             return True
         if execution.ask_to_stop(reason=reason, at=at):
-            doorbell.ring(doorbell.AGENT)
+            transaction.on_commit(functools.partial(doorbell.ring, doorbell.AGENT))
             return True
     return False
 

@@ -1,6 +1,9 @@
-from django.contrib import admin
+from typing import Any
 
-from wallaroo_ui.workspaces.models import Membership, Workspace
+from django.contrib import admin
+from django.http import HttpRequest
+
+from wallaroo_ui.workspaces.models import Event, Invitation, Membership, Workspace
 
 
 class MembershipInline(admin.TabularInline[Membership, Workspace]):
@@ -32,3 +35,43 @@ class MembershipAdmin(admin.ModelAdmin[Membership]):
     search_fields = ("user__email", "user__username", "workspace__name")
     autocomplete_fields = ("user", "workspace")
     list_select_related = ("user", "workspace")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(admin.ModelAdmin[Invitation]):
+    """Invitations that are open. To withdraw one, an admin deletes it."""
+
+    list_display = ("email", "workspace", "role", "created_by", "created_at", "expires_at")
+    search_fields = ("email", "workspace__name")
+    list_select_related = ("workspace", "created_by")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """An invitation is made on the page of its workspace, where its link is shown."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What it says is settled when it is made."""
+        return False
+
+
+@admin.register(Event)
+class EventAdmin(admin.ModelAdmin[Event]):
+    """Who did what, over all workspaces. Nobody changes it."""
+
+    list_display = ("at", "user", "verb", "subject", "detail", "workspace")
+    list_filter = ("verb", "at")
+    search_fields = ("subject", "user__email", "workspace__name")
+    list_select_related = ("user", "workspace")
+    ordering = ("-at", "-pk")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """It is written by what it tells of."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """It tells what was."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """It goes with age alone."""
+        return False

@@ -1,10 +1,14 @@
 """What a person may send about workspaces, and the words when it is refused."""
 
-from typing import Any
+from typing import Any, Self
 
 from django import forms
+from django.conf import settings
+from django.contrib.auth.password_validation import password_validators_help_text_html
+from django.core.validators import MaxLengthValidator
 
 from wallaroo_ui.accounts.models import User
+from wallaroo_ui.accounts.people import LONGEST_EMAIL
 from wallaroo_ui.workspaces.models import Membership, Role, Workspace, validate_time_zone
 
 
@@ -20,8 +24,8 @@ class WorkspaceForm(forms.Form):
     )
 
 
-class TimeZoneForm(forms.Form):
-    """The zone in which new schedules are meant."""
+class DefaultsForm(forms.Form):
+    """What new tasks begin with."""
 
     time_zone = forms.CharField(
         label="Time zone of new schedules",
@@ -32,6 +36,23 @@ class TimeZoneForm(forms.Form):
             attrs={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}
         ),
     )
+    timeout = forms.IntegerField(
+        label="Timeout of new tasks (sec)",
+        required=False,
+        min_value=1,
+        max_value=settings.RUN_TIMEOUT_MAX_SECONDS,
+        help_text="Proposed by the form of a new task.",
+        error_messages={
+            "invalid": "Write a whole number of seconds.",
+            "min_value": "A run needs at least 1 second.",
+            "max_value": "At most %(limit_value)s seconds, which is 30 days.",
+        },
+    )
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Self:
+        """Return the form with what a workspace has."""
+        return cls(initial={"time_zone": workspace.time_zone, "timeout": workspace.timeout_seconds})
 
 
 class RoleForm(forms.Form):
@@ -48,8 +69,8 @@ class MemberForm(RoleForm):
     """One more member, by e-mail address.
 
     Attributes:
-        user: once valid, whose address it is.
-        unknown_address: what was written, where nobody has it.
+        user: once valid, whose address it is; None where nobody has it, so that it is invited.
+        unknown_address: what was written, where nobody has it and none may be invited.
     """
 
     email = forms.EmailField(
@@ -60,8 +81,11 @@ class MemberForm(RoleForm):
 
     field_order = ("email", "role")
 
-    def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, workspace: Workspace, may_invite: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.may_invite = may_invite
         self.fields["role"].initial = Role.COLLABORATOR
         self.workspace = workspace
         self.user: User | None = None
@@ -71,9 +95,46 @@ class MemberForm(RoleForm):
         """Find whose address it is; a member's role is changed in the list, never by accident."""
         address: str = self.cleaned_data["email"]
         self.user = User.objects.filter(email__iexact=address).first()
+        if self.user is None and self.may_invite:
+            MaxLengthValidator(LONGEST_EMAIL, "It has more than %(limit_value)s characters.")(
+                address
+            )
+            return address
         if self.user is None:
             self.unknown_address = address
             raise forms.ValidationError(f"Nobody on this server has the address {address}.")
         if Membership.objects.filter(workspace=self.workspace, user=self.user).exists():
             raise forms.ValidationError(f"{self.user} is a member already.")
         return address
+
+
+class NewAccountForm(forms.Form):
+    """The account of somebody who was invited. Whether the password will do, the service says."""
+
+    first_name = forms.CharField(
+        required=False,
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
+    )
+    last_name = forms.CharField(
+        required=False,
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
+    )
+    password = forms.CharField(
+        strip=False,
+        help_text=password_validators_help_text_html(),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label="Password again",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean_again(self) -> str:
+        """Refuse what was typed differently."""
+        again: str = self.cleaned_data["again"]
+        if "password" in self.cleaned_data and again != self.cleaned_data["password"]:
+            raise forms.ValidationError("The two passwords are not the same.")
+        return again

@@ -1,5 +1,6 @@
-"""Workspaces: who sees and does what."""
+"""Workspaces: who sees and does what, who is asked to join, and who did what when."""
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 from zoneinfo import available_timezones
 
@@ -7,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Role(models.TextChoices):
 
     @property
     def may_manage_members(self) -> bool:
-        """Tell whether this role may add, change and remove members, and set the time zone."""
+        """Tell whether this role may add, change and remove members, and set the defaults."""
         return self is Role.OWNER
 
 
@@ -49,6 +51,14 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
     def changeable_by(self, user: "User | AnonymousUser") -> Self:
         """Return the workspaces in which `user` may change things."""
         return self._with_role(user, [role for role in Role if role.may_change])
+
+    def managed_by(self, user: "User | AnonymousUser") -> Self:
+        """Return the workspaces whose members and defaults `user` may change."""
+        return self._with_role(user, [role for role in Role if role.may_manage_members])
+
+    def search(self, text: str) -> Self:
+        """Return those whose name holds `text`, in any case."""
+        return self.filter(name__icontains=text) if text else self
 
     def _with_role(self, user: "User | AnonymousUser", roles: list[Role]) -> Self:
         """Return those in which `user` has one of `roles`, as `Workspace.role_of` says."""
@@ -68,6 +78,10 @@ class Workspace(models.Model):
     contract.
     """
 
+    may_manage: bool  # These where its page asked for them.
+    workload_count: int
+    connection_count: int
+
     name = models.CharField(max_length=320, unique=True)
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces"
@@ -85,6 +99,11 @@ class Workspace(models.Model):
         default="UTC",
         validators=[validate_time_zone],
         help_text="New schedules are meant in this zone unless their maker chose another.",
+    )
+    timeout_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="The form of a new task proposes it as the timeout of one run.",
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
@@ -133,3 +152,88 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} as {self.get_role_display()} of {self.workspace}"
+
+
+class Invitation(models.Model):
+    """Somebody without an account who was asked to join a workspace.
+
+    Whoever has the link makes the account of that address, so only the hash of its token is
+    kept. It is good once: with the row the invitation is gone.
+    """
+
+    LIFETIME = timedelta(days=7)
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="invitations")
+    email = models.EmailField("e-mail address")
+    role = models.CharField(max_length=16, choices=Role)
+    hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("workspace", Lower("email"), name="one_invitation_an_address")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.workspace}"
+
+    def is_expired(self, *, at: datetime) -> bool:
+        """Tell whether its time is over."""
+        return self.expires_at <= at
+
+
+class Verb(models.TextChoices):
+    """What somebody did in a workspace, as it stands between their name and the subject's."""
+
+    WORKSPACE_MADE = "workspace_made", "made the workspace"
+    SETTINGS_CHANGED = "settings_changed", "changed the defaults"
+    MEMBER_ADDED = "member_added", "added"
+    MEMBER_CHANGED = "member_changed", "changed the role of"
+    MEMBER_REMOVED = "member_removed", "removed"
+    MEMBER_LEFT = "member_left", "left"
+    MEMBER_INVITED = "member_invited", "invited"
+    INVITATION_WITHDRAWN = "invitation_withdrawn", "withdrew the invitation of"
+    MEMBER_JOINED = "member_joined", "joined"
+    CONNECTION_SHARED = "connection_shared", "shared the connection"
+    CONNECTION_UNSHARED = "connection_unshared", "took away the connection"
+    UPLOADED = "uploaded", "uploaded"
+    DELETED = "deleted", "deleted the workload"
+    TASK_MADE = "task_made", "made the task"
+    TASK_CHANGED = "task_changed", "changed the task"
+    TASK_PAUSED = "task_paused", "paused the task"
+    TASK_RESUMED = "task_resumed", "resumed the task"
+    TASK_STOPPED = "task_stopped", "stopped the task"
+    RUN_ASKED = "run_asked", "ran the task"
+    RUN_STOPPED = "run_stopped", "stopped a run of"
+
+
+class Event(models.Model):
+    """Something that somebody did in a workspace.
+
+    Attributes:
+        user: who; None where the account is gone.
+        subject: what it was done to, as it was called then.
+        detail: more in a few words, such as the new role. Never a secret.
+        url: where the subject was to be found.
+    """
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="events", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    verb = models.CharField(max_length=32, choices=Verb)
+    subject = models.CharField(max_length=255, blank=True)
+    detail = models.CharField(max_length=255, blank=True)
+    url = models.CharField(max_length=255, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "-at", "-id"]),
+            models.Index(fields=["at"]),  # For housekeeping.
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user or 'somebody'} {self.get_verb_display()} {self.subject}"

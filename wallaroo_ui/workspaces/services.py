@@ -6,7 +6,8 @@ import re
 from django.db import IntegrityError, transaction
 
 from wallaroo_ui.accounts.models import User
-from wallaroo_ui.workspaces.models import Membership, Role, Workspace
+from wallaroo_ui.workspaces import activity
+from wallaroo_ui.workspaces.models import Membership, Role, Verb, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -35,30 +36,51 @@ def open_workspace(*, name: str, owner: User) -> Workspace:
         raise WorkspaceRefused(f"There is a workspace {name} already.") from error
 
 
-def set_time_zone(*, workspace: Workspace, time_zone: str) -> None:
-    """Let new schedules be meant in another zone; those that exist keep theirs."""
-    workspace.time_zone = time_zone
-    workspace.save(update_fields=["time_zone"])
-    logger.info("time zone set", extra={"workspace": workspace.pk, "time_zone": time_zone})
+@transaction.atomic
+def set_defaults(
+    *, workspace: Workspace, time_zone: str, timeout_seconds: int | None, by: User
+) -> None:
+    """Change what new tasks begin with; those that exist keep what they have.
+
+    Args:
+        workspace: whose they are.
+        time_zone: in which new schedules are meant.
+        timeout_seconds: of a run, as the form proposes it; None proposes none.
+        by: who changes them.
+    """
+    workspace.time_zone, workspace.timeout_seconds = time_zone, timeout_seconds
+    workspace.save(update_fields=["time_zone", "timeout_seconds"])
+    timeout = f"timeout {timeout_seconds} s" if timeout_seconds else "no timeout"
+    activity.record(workspace, by, Verb.SETTINGS_CHANGED, detail=f"{time_zone}, {timeout}")
+    logger.info("defaults set", extra={"workspace": workspace.pk, "by": str(by.pk)})
 
 
 @transaction.atomic
-def set_member(*, workspace: Workspace, user: User, role: Role) -> Membership:
+def set_member(*, workspace: Workspace, user: User, role: Role, by: User) -> Membership:
     """Add a person to a workspace, or give a member another role.
+
+    An invitation of their address is over then: nobody needs it any more.
 
     Raises:
         WorkspaceRefused: nobody would be its owner any more.
     """
     _keep_an_owner(workspace, without=None if role is Role.OWNER else user)
-    membership, _ = Membership.objects.update_or_create(
+    membership, is_new = Membership.objects.get_or_create(
         workspace=workspace, user=user, defaults={"role": role}
     )
+    if is_new:
+        workspace.invitations.filter(email__iexact=user.email).delete()
+        activity.record(workspace, by, Verb.MEMBER_ADDED, user, detail=f"as {role.label}")
+    elif membership.role != role:
+        membership.role = role
+        membership.save(update_fields=["role"])
+        activity.record(workspace, by, Verb.MEMBER_CHANGED, user, detail=f"to {role.label}")
     logger.info("member set", extra={"workspace": workspace.pk, "user": str(user), "role": role})
     return membership
 
 
 @transaction.atomic
-def remove_member(*, workspace: Workspace, user: User) -> bool:
+def remove_member(*, workspace: Workspace, user: User, by: User) -> bool:
     """Take a person out of a workspace. False: they were no member.
 
     Raises:
@@ -70,6 +92,10 @@ def remove_member(*, workspace: Workspace, user: User) -> bool:
         raise WorkspaceRefused(f"This is the default workspace of {user}.")
     _keep_an_owner(workspace, without=user)
     removed, _ = Membership.objects.filter(workspace=workspace, user=user).delete()
+    if removed and user.pk == by.pk:
+        activity.record(workspace, by, Verb.MEMBER_LEFT)
+    elif removed:
+        activity.record(workspace, by, Verb.MEMBER_REMOVED, user)
     logger.info("member removed", extra={"workspace": workspace.pk, "user": str(user)})
     return removed > 0
 
@@ -88,6 +114,7 @@ def create_workspace(*, name: str, owner: User) -> Workspace:
     """Make a workspace; its maker is its owner."""
     workspace = Workspace.objects.create(name=name, created_by=owner)
     Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
+    activity.record(workspace, owner, Verb.WORKSPACE_MADE)
     return workspace
 
 

@@ -2,21 +2,31 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.forms import time_zones
 from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
-from wallaroo_ui.workspaces import services
-from wallaroo_ui.workspaces.access import may_manage, require_owner, visible_or_404
-from wallaroo_ui.workspaces.forms import MemberForm, RoleForm, TimeZoneForm, WorkspaceForm
-from wallaroo_ui.workspaces.models import Role, Workspace
+from wallaroo_ui.keyset import keyset_page
+from wallaroo_ui.workspaces import activity, invitations, services
+from wallaroo_ui.workspaces.access import require_owner, visible_or_404
+from wallaroo_ui.workspaces.forms import DefaultsForm, MemberForm, RoleForm, WorkspaceForm
+from wallaroo_ui.workspaces.models import Membership, Role, Workspace
+
+WORKSPACES_PER_PAGE = 50
+EVENTS_PER_PAGE = 50
+EVENTS_SHOWN = 8
+CONNECTIONS_SHOWN = 8
 
 
 @require_safe
@@ -38,15 +48,30 @@ def home(request: AuthenticatedRequest) -> HttpResponse:
 @login_required
 def workspace_list(request: AuthenticatedRequest) -> TemplateResponse:
     """Show every workspace that the person may see, to choose one."""
-    visible = (
-        Workspace.objects.visible_to(request.user)
-        .annotate(
-            member_count=Count("memberships", distinct=True),
-            workload_count=Count("orchestrations", distinct=True),
-        )
-        .order_by("name")
+    query = request.GET.get("q", "").replace("\0", "").strip()
+    visible = Workspace.objects.visible_to(request.user).search(query)
+    mine = Membership.objects.filter(workspace=OuterRef("pk"), user=request.user)
+    shown_along: dict[str, Subquery] = {
+        "role": Subquery(mine.values("role")[:1]),
+        "member_count": _count("memberships"),
+        "workload_count": _count("orchestrations"),
+    }
+    page = keyset_page(
+        visible.annotate(**shown_along),
+        order=("name", "pk"),
+        cursor=request.GET.get("cursor", ""),
+        size=WORKSPACES_PER_PAGE,
     )
-    return TemplateResponse(request, "workspaces/workspace_list.html", {"workspaces": visible})
+    return render_page_or_region(
+        request,
+        page="workspaces/workspace_list.html",
+        region="workspaces/_workspace_table.html",
+        context={
+            "page": page,
+            "query": query,
+            "is_long": bool(query or page.previous or page.next),
+        },
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,36 +103,84 @@ def workspace_detail(request: AuthenticatedRequest, pk: int) -> TemplateResponse
     return _detail_page(request, _visible(request, pk))
 
 
+@require_safe
+@login_required
+def workspace_activity(request: AuthenticatedRequest, pk: int) -> TemplateResponse:
+    """Show who did what in a workspace, the latest first."""
+    workspace = _visible(request, pk)
+    page = keyset_page(
+        activity.events_of(workspace),
+        order=("-at", "-pk"),
+        cursor=request.GET.get("cursor", ""),
+        size=EVENTS_PER_PAGE,
+    )
+    return render_page_or_region(
+        request,
+        page="workspaces/workspace_activity.html",
+        region="workspaces/_activity.html",
+        context={
+            "workspace": workspace,
+            "page": page,
+            "events": page.rows,
+            "kept_days": settings.ACTIVITY_KEPT_DAYS,
+        },
+    )
+
+
 @require_POST
 @login_required
-def time_zone_set(request: AuthenticatedRequest, pk: int) -> HttpResponse:
-    """Let new schedules be meant in another zone."""
+def defaults_set(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Change what new tasks begin with."""
     workspace = _owned(request, pk)
-    form = TimeZoneForm(request.POST)
+    form = DefaultsForm(request.POST)
     if not form.is_valid():
-        return _detail_page(request, workspace, zone_form=form, region="workspaces/_time_zone.html")
-    services.set_time_zone(workspace=workspace, time_zone=form.cleaned_data["time_zone"])
-    messages.success(request, f"New schedules are meant in {workspace.time_zone}.")
+        return _detail_page(
+            request, workspace, defaults_form=form, region="workspaces/_defaults.html"
+        )
+    services.set_defaults(
+        workspace=workspace,
+        time_zone=form.cleaned_data["time_zone"],
+        timeout_seconds=form.cleaned_data["timeout"],
+        by=request.user,
+    )
+    messages.success(request, "The defaults are saved. They hold for new tasks.")
     return go_to(request, workspace.page_url)
 
 
 @require_POST
 @login_required
+@never_cache
 def member_add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
-    """Let one more person in."""
+    """Let one more person in, or invite them where they have no account yet.
+
+    The answer to an invitation is the one time that its link is shown.
+    """
     workspace = _owned(request, pk)
-    form = MemberForm(request.POST, workspace=workspace)
-    if not form.is_valid() or form.user is None:
-        return _detail_page(
-            request, workspace, member_form=form, region="workspaces/_member_form.html"
-        )
-    member = services.set_member(
-        workspace=workspace, user=form.user, role=Role(form.cleaned_data["role"])
-    )
+    may_invite = invitations.may_invite(request.user)
+    form = MemberForm(request.POST, workspace=workspace, may_invite=may_invite)
+    if not form.is_valid():
+        return _detail_page(request, workspace, member_form=form)
+    role = Role(form.cleaned_data["role"])
+    if form.user is None:
+        return _invite(request, workspace, form.cleaned_data["email"], role)
+    member = services.set_member(workspace=workspace, user=form.user, role=role, by=request.user)
     messages.success(
         request, f"{member.user} is a member now, with the role {member.get_role_display()}."
     )
     return go_to(request, workspace.page_url)
+
+
+def _invite(
+    request: AuthenticatedRequest, workspace: Workspace, email: str, role: Role
+) -> TemplateResponse:
+    invitation, token = invitations.invite(
+        workspace=workspace, email=email, role=role, by=request.user, at=timezone.now()
+    )
+    link = request.build_absolute_uri(reverse("workspaces:invitation", args=[token]))
+    is_sent = invitations.send(invitation, link=link)
+    return _detail_page(
+        request, workspace, invited={"email": email, "link": link, "is_sent": is_sent}
+    )
 
 
 @require_POST
@@ -123,7 +196,7 @@ def member_role(request: AuthenticatedRequest, pk: int, user_id: UUID) -> HttpRe
     else:
         role = Role(form.cleaned_data["role"])
         try:
-            services.set_member(workspace=workspace, user=member, role=role)
+            services.set_member(workspace=workspace, user=member, role=role, by=request.user)
         except services.WorkspaceRefused as refusal:
             messages.error(request, str(refusal))
         else:
@@ -141,7 +214,7 @@ def member_remove(request: AuthenticatedRequest, pk: int, user_id: UUID) -> Http
         messages.info(request, "They are no member any more.")
         return redirect(workspace.page_url)
     try:
-        services.remove_member(workspace=workspace, user=member)
+        services.remove_member(workspace=workspace, user=member, by=request.user)
     except services.WorkspaceRefused as refusal:
         messages.error(request, str(refusal))
     else:
@@ -155,7 +228,7 @@ def workspace_leave(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Take oneself out: everybody may."""
     workspace = _visible(request, pk)
     try:
-        has_left = services.remove_member(workspace=workspace, user=request.user)
+        has_left = services.remove_member(workspace=workspace, user=request.user, by=request.user)
     except services.WorkspaceRefused as refusal:
         messages.error(request, str(refusal))
         return redirect(workspace.page_url)
@@ -167,7 +240,15 @@ def workspace_leave(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 
 def _visible(request: AuthenticatedRequest, pk: int) -> Workspace:
-    return visible_or_404(Workspace.objects.select_related("created_by"), request.user, pk=pk)
+    """Fetch a workspace to be shown, with what would cost its page queries of their own."""
+    managed = Workspace.objects.managed_by(request.user).filter(pk=OuterRef("pk"))
+    found_along: dict[str, Exists | Subquery] = {
+        "may_manage": Exists(managed),
+        "workload_count": _count("orchestrations"),
+        "connection_count": _count("connection_links"),
+    }
+    workspaces = Workspace.objects.select_related("created_by").annotate(**found_along)
+    return visible_or_404(workspaces, request.user, pk=pk)
 
 
 def _owned(request: AuthenticatedRequest, pk: int) -> Workspace:
@@ -186,15 +267,19 @@ def _detail_page(
     workspace: Workspace,
     *,
     member_form: MemberForm | None = None,
-    zone_form: TimeZoneForm | None = None,
+    defaults_form: DefaultsForm | None = None,
+    invited: dict[str, object] | None = None,
     region: str = "workspaces/_member_form.html",
 ) -> TemplateResponse:
-    """Show a workspace, perhaps with what was refused; its forms to owners."""
+    """Show a workspace, perhaps with what was refused, or a new invitation; forms to owners."""
+    at = timezone.now()
+    may_invite = invitations.may_invite(request.user)
     members = workspace.memberships.select_related("user").order_by("user__email", "pk")
     owners = [each.user_id for each in members if each.role == Role.OWNER]
     # Who cannot leave, and cannot be taken out: the services refuse it too.
     only_owner = owners[0] if len(owners) == 1 else None
     settled = {only_owner, workspace.default_for_id}
+    links = workspace.connection_links.select_related("connection").order_by("connection__name")
     return render_page_or_region(
         request,
         page="workspaces/workspace_detail.html",
@@ -203,16 +288,29 @@ def _detail_page(
             "workspace": workspace,
             "members": members,
             "only_owner": only_owner,
-            "may_manage": may_manage(workspace, request.user),
+            "may_manage": workspace.may_manage,
             "may_leave": any(
                 each.user_id == request.user.pk and each.user_id not in settled for each in members
             ),
-            "workload_count": workspace.orchestrations.count(),
-            "connection_count": workspace.connection_links.count(),
+            "workload_count": workspace.workload_count,
+            "connection_count": workspace.connection_count,
+            "connections": [link.connection for link in links[:CONNECTIONS_SHOWN]],
+            "events": activity.events_of(workspace).order_by("-at", "-pk")[:EVENTS_SHOWN],
             "roles": Role.choices,
-            "member_form": member_form or MemberForm(workspace=workspace),
-            "zone_form": zone_form or TimeZoneForm(initial={"time_zone": workspace.time_zone}),
+            "member_form": member_form or MemberForm(workspace=workspace, may_invite=may_invite),
+            "invitations": workspace.invitations.order_by("-created_at", "-pk")
+            if workspace.may_manage
+            else [],
+            "invited": invited,
+            "now": at,
+            "defaults_form": defaults_form or DefaultsForm.of(workspace),
             "time_zones": time_zones(),
         },
-        status=422 if member_form or zone_form else 200,
+        status=422 if member_form or defaults_form else 200,
     )
+
+
+def _count(relation: str) -> Subquery:
+    """Count what belongs to each workspace, for a few rows, without a join between them."""
+    same = Workspace.objects.filter(pk=OuterRef("pk")).order_by()
+    return Subquery(same.values("pk").annotate(count=Count(relation)).values("count"))
