@@ -68,3 +68,19 @@ def test_the_login_leads_back_to_the_page_that_asked(client: Client, url: str) -
 def test_the_login_leads_nowhere_else(client: Client, url: str) -> None:
     answer = poll(client, url, **{"HX-Current-URL": "https://evil.example/x"})
     assert answer["HX-Redirect"] == "/login/"
+
+
+def test_a_redirect_is_followed_as_a_whole_page(owner_client: Client, workspace: Workspace) -> None:
+    url = reverse("tasks:bulk", args=[workspace.pk])
+    answer: Any = owner_client.post(url, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Redirect"]) == (200, workspace.get_absolute_url())
+
+
+def test_a_redirect_to_the_page_that_is_open_loads_it_again(
+    owner_client: Client, workspace: Workspace
+) -> None:
+    here = workspace.get_absolute_url()
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{here}"}
+    answer: Any = owner_client.post(reverse("tasks:bulk", args=[workspace.pk]), headers=headers)
+    assert answer["HX-Refresh"] == "true"
+    assert [str(each) for each in answer.wsgi_request._messages]

@@ -17,7 +17,7 @@ from django.utils.cache import (
     patch_cache_control,
     patch_vary_headers,
 )
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 if TYPE_CHECKING:
@@ -72,26 +72,34 @@ def go_to(request: HtmxHttpRequest, url: str) -> HttpResponse:
     return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
 
 
-class LoginRedirectMiddleware:
-    """Sends htmx to the login page as a page, and from there back to where it was.
+class RedirectMiddleware:
+    """Has htmx follow a redirect as a browser does: to a whole page.
 
-    When a login has run out, a redirect would put the login form into a table row.
+    By itself it would put what it finds there into the region that asked: the login form into
+    a table row, or another page's body under this page's style sheets and scripts. Where a
+    login has run out, it leads back to the page that was open.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HtmxHttpRequest) -> HttpResponse:
-        """Turn a redirect to the login page into one that htmx follows as a whole page."""
+        """Turn a redirect into one that htmx follows as a whole page."""
         response = self.get_response(request)
+        if not request.htmx or response.status_code != 302:
+            return response
+        location, here = response.headers["Location"], request.htmx.current_url_abs_path
         login = resolve_url(settings.LOGIN_URL)
-        location = response.headers.get("Location", "")
-        if request.htmx and response.status_code == 302 and location.startswith(login):
-            back = request.htmx.current_url_abs_path
-            return HttpResponseClientRedirect(
-                f"{login}?{urlencode({'next': back})}" if back else login
-            )
-        return response
+        if location.startswith(login):  # Its own way back leads to the region.
+            location = f"{login}?{urlencode({'next': here})}" if here else login
+        # A page that is loaded again stays where it was scrolled to.
+        followed: HttpResponse = (
+            HttpResponseClientRefresh()
+            if location == here
+            else HttpResponseClientRedirect(location)
+        )
+        followed.cookies = response.cookies
+        return followed
 
 
 # Each answer masks the token of its forms anew, so that it cannot be guessed from its size.

@@ -106,7 +106,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     # Not the last: next to an asynchronous view it would lose the answer that it is given.
     "axes.middleware.AxesMiddleware",
-    "wallaroo_ui.htmx.LoginRedirectMiddleware",
+    "wallaroo_ui.htmx.RedirectMiddleware",
     "wallaroo_ui.htmx.UnchangedRegionMiddleware",
 ]
 

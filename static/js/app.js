@@ -61,31 +61,8 @@
   const scrolls = new Map(); // Of each log: where it was, or null for its end.
   const opened = new Map();
   let swapped, lastTitle;
-
-  // Only the body is swapped: styles and scripts that the new page has of its own come along.
-  function bringHead(html) {
-    const own = "link[rel=stylesheet], script[src]";
-    const address = (element) => element.href ?? element.src;
-    const known = new Set([...document.head.querySelectorAll(own)].map(address));
-    for (const element of new DOMParser().parseFromString(html, "text/html").head.querySelectorAll(own)) {
-      if (known.has(address(element))) continue;
-      const copy = document.createElement(element.localName);
-      for (const { name, value } of element.attributes) copy.setAttribute(name, value);
-      document.head.append(copy);
-    }
-  }
-
   on("htmx:beforeSwap", ({ detail }) => {
-    const { target, pathInfo, requestConfig: { elt, verb } } = detail; // detail.elt is the target.
-    // A form that was accepted leads to another page: show that page, not a piece of it.
-    const elsewhere = pathInfo.responsePath && pathInfo.responsePath !== pathInfo.requestPath;
-    if (elsewhere || target === document.body) bringHead(detail.serverResponse);
-    if (verb === "post" && elsewhere && target !== document.body) {
-      detail.target = document.body;
-      detail.swapOverride = "innerHTML show:window:top";
-      history.replaceState({ htmx: true }, "");
-      return history.pushState({ htmx: true }, "", pathInfo.responsePath);
-    }
+    const { target, requestConfig: { elt } } = detail; // detail.elt is the target.
     const { anchorNode, isCollapsed } = getSelection();
     if (elt.matches("[hx-trigger^=every]") && !isCollapsed && target.contains(anchorNode)) {
       detail.shouldSwap = false;
