@@ -204,8 +204,8 @@ def test_each_version_hands_out_its_own_archive_and_files(
     for number, word in ((1, "old"), (2, "new")):
         assert word in page(owner_client, url("archive-file", orchestration.pk, number, "main.py"))
         raw: Any = owner_client.get(url("download", orchestration.pk, number))
-        archive = orchestration.versions.get(number=number).archive
-        assert raw.getvalue() == archive.open("rb").read()
+        with orchestration.versions.get(number=number).archive.open("rb") as archive:
+            assert raw.getvalue() == archive.read()
     assert owner_client.get(url("download", orchestration.pk, 3)).status_code == 404
 
 
