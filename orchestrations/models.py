@@ -93,6 +93,11 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
             )
         )
 
+    def with_current_number(self) -> Self:
+        """Add `current_number`, that of `Orchestration.current`; None where nothing can run."""
+        current = Version.objects.filter(orchestration=OuterRef("pk")).current()
+        return self.annotate(current_number=Subquery(current.values("number")[:1]))
+
     def having_workload_status(self, status: str) -> Self:
         """Return those of one `WorkloadStatus`; after `with_workload_status`."""
         return self.filter(Q(workload_status=status))
@@ -112,6 +117,7 @@ class Orchestration(models.Model):
     last_run_at: datetime | None
     next_run_at: datetime | None
     newest_runs: "list[TaskRun]"  # Where `with_newest_runs` was asked for.
+    current_number: int | None  # Where `with_current_number` was asked for.
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="orchestrations")

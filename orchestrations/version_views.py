@@ -246,12 +246,13 @@ def _changeable(request: AuthenticatedRequest, pk: UUID, number: int) -> Version
 
 
 def _common(request: AuthenticatedRequest, version: Version) -> dict[str, object]:
+    current = version.orchestration.current
     return {
         "version": version,
         "orchestration": version.orchestration,
         "workspace": version.workspace,
         "may_change": may_change(version.workspace, request.user),
-        "current": version.orchestration.current,
+        "current_number": current and current.number,
     }
 
 

@@ -193,7 +193,7 @@ def _show(
         context={
             "orchestration": orchestration,
             "version": orchestration.newest,
-            "current": orchestration.current,
+            "current_number": orchestration.current_number,
             "workspace": orchestration.workspace,
             "may_change": may_change(orchestration.workspace, request.user),
             "part": part,
@@ -205,4 +205,4 @@ def _show(
 
 def _visible(request: AuthenticatedRequest, pk: UUID) -> Orchestration:
     shown = Orchestration.objects.select_related("workspace", "created_by", "newest")
-    return visible_or_404(shown, request.user, pk=pk)
+    return visible_or_404(shown.with_current_number(), request.user, pk=pk)

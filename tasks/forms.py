@@ -3,13 +3,14 @@
 import re
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
 
-from orchestrations.models import Orchestration
+from orchestrations.models import Orchestration, Version
+from tasks.argument_values import PREFIX, ArgumentField, merge, show_argument, show_value
 from tasks.coming import Preview
 from tasks.cron import MONTHS, WEEKDAYS
 from tasks.models import LONGEST_RETRY_DELAY, MAX_TIMEOUT_SECONDS, Kind, Missed, Overlap, Task
@@ -30,6 +31,7 @@ DAYS_OF_WEEK = [(number % 7, WEEKDAYS[number % 7]) for number in range(1, 8)]
 NOTHING_CHOSEN: dict[str, list[str]] = {"months": [], "days": [], "weekdays": [], "times": []}
 FIRST_CHOICE = "08:00"
 MOST_RETRIES = 100
+VERSIONS_OFFERED = 50
 SECONDS = {
     "invalid": "Write a whole number of seconds, such as 900.",
     "min_value": "At least %(limit_value)s.",
@@ -211,12 +213,22 @@ class ArgumentsField(JSONObjectField):
 
 
 class TaskForm(ScheduleForm):
-    """A task, new or to be changed."""
+    """A task, new or to be changed.
+
+    The arguments can be written as JSON, or line by line where the script tells their names:
+    `arguments_shown` is what both were filled with, and so tells which of them was changed.
+    """
 
     name = forms.CharField(label="Task Name", max_length=255)
     kind = forms.ChoiceField(
         label="Task Type", choices=KINDS, initial=Kind.ONCE, widget=forms.RadioSelect
     )
+    version = forms.ChoiceField(
+        label="Version",
+        required=False,
+        help_text="The latest is the newest one that has been packaged, whenever a run starts.",
+    )
+    arguments_shown = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
     arguments = ArgumentsField()
     timeout = forms.IntegerField(
         label="Timeout (sec)",
@@ -281,16 +293,89 @@ class TaskForm(ScheduleForm):
             "timeout": workspace.timeout_seconds,
             "cron": "0 8 * * *",
         }
-        return cls(data, initial=initial, at=at)
+        form = cls(data, initial=initial, at=at)
+        form.offer_versions(orchestration)
+        return form
 
     @classmethod
     def for_change(cls, data: QueryDict | None, *, task: Task, at: datetime) -> "TaskForm":
         """Return the form for a task that exists; of what kind it is stays."""
         initial = _settings_of(task)
         form = cls(data, initial=initial, at=at)
+        form.offer_versions(task.orchestration, pinned=task.version)
         form.fields["kind"].disabled = True
         form.is_choosable = initial.get("schedule_mode") != "cron"
         return form
+
+    def offer_versions(self, orchestration: Orchestration, pinned: Version | None = None) -> None:
+        """Offer to follow the latest, and the newest versions with the one that is pinned."""
+        newest = orchestration.versions.newest_first()[:VERSIONS_OFFERED]
+        offered = {version.number: version for version in newest}
+        if pinned is not None:
+            offered.setdefault(pinned.number, pinned)
+        for version in offered.values():
+            version.orchestration = orchestration
+        self.versions = {str(number): version for number, version in offered.items()}
+        field = cast("forms.ChoiceField", self.fields["version"])
+        field.choices = [
+            ("", "Follow the latest"),
+            *((number, _words_for(version)) for number, version in self.versions.items()),
+        ]
+
+    @property
+    def chosen_version(self) -> Version | None:
+        """Return the version that is chosen in the form as it stands; None for the latest."""
+        return self.versions.get(str(self["version"].value() or ""))
+
+    def clean_arguments(self) -> str:
+        """Take the JSON, with what was changed line by line."""
+        text: str = self.cleaned_data["arguments"]
+        written = parse_object(text)
+        try:
+            merged = merge(written, self._shown_arguments(), self._lines())
+        except JSONRefused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        return text if show_object(merged) == show_object(written) else show_object(merged)
+
+    def _lines(self) -> dict[str, str]:
+        sent = self.data.items()
+        return {key.removeprefix(PREFIX): str(text) for key, text in sent if key.startswith(PREFIX)}
+
+    def _shown_arguments(self) -> dict[str, JSON]:
+        try:
+            return parse_object(str(self["arguments_shown"].value() or ""))
+        except JSONRefused:  # Not by our page.
+            return {}
+
+    def argument_fields(self, names: dict[str, JSON]) -> list[ArgumentField]:
+        """Return a line for each argument of these names, which come with their defaults."""
+        lines = self._lines()
+        try:
+            given = parse_object(str(self["arguments"].value() or ""))
+        except JSONRefused:
+            given = {}
+        return [
+            ArgumentField(
+                number=number,
+                name=name,
+                value=lines.get(name, show_argument(name, given)),
+                default="" if default is None else show_value(default),
+            )
+            for number, (name, default) in enumerate(names.items())
+        ]
+
+    def put_arguments_in_step(self) -> None:
+        """Have JSON and lines show the same, where both can be read."""
+        if "arguments" not in self.cleaned_data:
+            return
+        text = self.cleaned_data["arguments"]
+        given = parse_object(text)
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        data["arguments"] = data["arguments_shown"] = text
+        for name in self._lines():
+            data[f"{PREFIX}{name}"] = show_argument(name, given)
+        self.data = data
 
     def clean(self) -> None:
         """Read the schedule where the task has one; what it does not have cannot be wrong."""
@@ -304,22 +389,6 @@ class TaskForm(ScheduleForm):
         for name in hidden:
             self.errors.pop(name, None)
 
-    def fill_arguments(self, names: dict[str, JSON]) -> None:
-        """Show arguments of these names, too; those that are there stay as they are."""
-        shown: Any = self.data if self.is_bound else self.initial
-        try:
-            written = parse_object(shown.get("arguments", ""))
-        except JSONRefused:
-            return  # Nothing is lost, and the field says what is wrong with it.
-        text = show_object(names | written)
-        if self.is_bound:
-            data = QueryDict(mutable=True)
-            data.update(self.data)
-            data["arguments"] = text
-            self.data = data
-        else:
-            self.initial["arguments"] = text
-
     @property
     def has_advanced_errors(self) -> bool:
         """Tell whether something is wrong in a part that is shown only when opened."""
@@ -332,6 +401,7 @@ class TaskForm(ScheduleForm):
         is_scheduled, is_endless = kind == Kind.SCHEDULED, kind == Kind.CONTINUOUS
         return TaskSettings(
             name=data["name"],
+            version=self.versions.get(data["version"]),
             arguments_json=data["arguments"],
             timeout_seconds=data["timeout"]
             or (None if is_endless else settings.RUN_TIMEOUT_SECONDS),
@@ -358,7 +428,9 @@ def _settings_of(task: Task) -> dict[str, Any]:
         "kind": task.kind,
         "time_zone": task.time_zone,
         "cron": task.schedule,
+        "version": str(task.version.number) if task.version else "",
         "arguments": task.arguments_json,
+        "arguments_shown": task.arguments_json,
         "timeout": task.timeout_seconds,
         "overlap": task.overlap,
         "missed": task.missed,
@@ -375,6 +447,11 @@ def _settings_of(task: Task) -> dict[str, Any]:
         shown |= {name: values if name != "times" else values[0] for name, values in chosen.items()}
         shown["schedule_mode"] = "picker" if chosen else "cron"
     return shown
+
+
+def _words_for(version: Version) -> str:
+    words = f"Version {version.number}"
+    return words if version.is_ready else f"{words} ({version.get_status_display().lower()})"
 
 
 def _refuse(read: Any) -> None:

@@ -28,7 +28,13 @@ from tasks.schedules import ScheduleRefused
 from tasks.state_words import kill_words, state_of
 from wallaroo_ui.executions.models import FAILED, UNFINISHED, Status
 from wallaroo_ui.forms import time_zones
-from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region, wants_region
+from wallaroo_ui.htmx import (
+    AuthenticatedRequest,
+    go_to,
+    opens_dialog,
+    render_page_or_region,
+    wants_region,
+)
 from wallaroo_ui.json_text import JSON
 from wallaroo_ui.keyset import keyset_page
 from wallaroo_ui.streaming import Opener, stream_zip
@@ -83,6 +89,21 @@ def schedule_preview(request: AuthenticatedRequest, orchestration_id: UUID) -> T
         request,
         "tasks/_schedule_answer.html",
         {"orchestration": orchestration, "form": form},
+    )
+
+
+@require_POST
+@login_required
+def arguments_check(request: AuthenticatedRequest, orchestration_id: UUID) -> TemplateResponse:
+    """Say what is wrong with arguments while they are written; keep JSON and lines in step."""
+    orchestration = _changeable_orchestration(request, orchestration_id)
+    form = TaskForm.for_new(request.POST, orchestration=orchestration, at=timezone.now())
+    form.is_valid()
+    form.put_arguments_in_step()
+    return TemplateResponse(
+        request,
+        "tasks/_arguments_answer.html",
+        {"form": form, **_arguments_context(form, orchestration)},
     )
 
 
@@ -232,8 +253,8 @@ def _changeable_orchestration(request: AuthenticatedRequest, pk: UUID) -> Orches
 
 
 def _asks_to_see(request: AuthenticatedRequest) -> bool:
-    """Tell whether only the form is wanted: with the next runs, or with names of arguments."""
-    return "preview" in request.POST or "fill" in request.POST
+    """Tell whether only the form is wanted, with the next runs."""
+    return "preview" in request.POST
 
 
 def _task_form_page(
@@ -245,29 +266,33 @@ def _task_form_page(
     """Show the form of a task, new or to be changed, perhaps with what was refused."""
     if _asks_to_see(request):
         form.put_in_step()
-    version = orchestration.newest
-    names = _script_arguments(version)
-    is_filled = "fill" in request.POST or "fill" in request.GET
-    if is_filled:
-        form.fill_arguments(names)
-    refused = request.method == "POST" and not _asks_to_see(request)
+        form.put_arguments_in_step()
+    is_refused = request.method == "POST" and not _asks_to_see(request)
+    region = "tasks/_task_dialog.html" if opens_dialog(request) else "tasks/_task_form.html"
     return render_page_or_region(
         request,
         page="tasks/task_edit.html" if task else "tasks/task_create.html",
-        region="tasks/_task_form.html",
+        region=region,
         context={
             "task": task,
-            "orchestration": orchestration,
             "workspace": orchestration.workspace,
             "may_change": True,
             "form": form,
             "time_zones": time_zones(),
-            "argument_names": list(names),
-            "is_filled": is_filled,
             "default_timeout": settings.RUN_TIMEOUT_SECONDS,
+            **_arguments_context(form, orchestration),
         },
-        status=422 if refused else 200,
+        status=422 if is_refused else 200,
     )
+
+
+def _arguments_context(form: TaskForm, orchestration: Orchestration) -> dict[str, object]:
+    """Return a line for each argument that the script reads which would run now."""
+    version = form.chosen_version or orchestration.current or orchestration.newest
+    return {
+        "orchestration": orchestration,
+        "argument_fields": form.argument_fields(_script_arguments(version)),
+    }
 
 
 def _script_arguments(version: Version) -> dict[str, JSON]:

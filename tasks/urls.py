@@ -16,6 +16,11 @@ urlpatterns = [
         task_views.schedule_preview,
         name="schedule-preview",
     ),
+    path(
+        "orchestrations/<uuid:orchestration_id>/tasks/arguments/",
+        task_views.arguments_check,
+        name="arguments-check",
+    ),
     path("tasks/<uuid:pk>/", task_views.task_detail, name="detail"),
     path("tasks/<uuid:pk>/summary/", task_views.task_summary, name="summary"),
     path("tasks/<uuid:pk>/history/", task_views.task_history, name="history"),

@@ -242,6 +242,7 @@ ROWS = [
         (("name", "a"), ("kind", "once"), ("timeout", "60")),
     ),
     Row("tasks:schedule-preview", MEMBERS_CHANGE_PAGE, of_orchestration, "post"),
+    Row("tasks:arguments-check", MEMBERS_CHANGE_PAGE, of_orchestration, "post"),
     Row("tasks:detail", MEMBERS_LOOK, of_task),
     Row("tasks:summary", MEMBERS_LOOK, of_task),
     Row("tasks:history", MEMBERS_LOOK, of_task),

@@ -1,7 +1,6 @@
 """The page of a task, and what can be done there."""
 
 import io
-import json
 import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +17,6 @@ from orchestrations.models import Orchestration
 from tasks.models import Kind, SkippedTicks, Task, TaskRun, Trigger
 from tests.factories import (
     NOON,
-    make_orchestration,
     make_run,
     make_task,
     make_user,
@@ -26,7 +24,6 @@ from tests.factories import (
 )
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Status
-from wallaroo_ui.workspaces.models import Workspace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("queued_jobs")]
 HTMX = {"HX-Request": "true"}
@@ -362,78 +359,6 @@ def test_the_logs_come_as_a_zip_with_names_that_sort(
     ]
     assert packed.read(packed.namelist()[0]) == b"hello\n" * 100_000
     assert packed.testzip() is None
-
-
-READS_TWO = 'a = wl.task_args()\nprint(a["name"], a.get("limit", 3))\n'
-
-
-def form_of(client: Client, orchestration: Orchestration, **data: str) -> Any:
-    """Send the form of a new task, or open it with `fill` in its address."""
-    address = reverse("tasks:create", args=[orchestration.pk])
-    response = client.post(address, data) if data else client.get(address, {"fill": "1"})
-    assert response.status_code == 200
-    assert not Task.objects.exists()
-    return response.context["form"]
-
-
-def test_the_form_names_the_arguments_that_the_script_reads(
-    owner_client: Client, workspace: Workspace
-) -> None:
-    orchestration = make_orchestration(workspace, script=READS_TWO)
-    page = owner_client.get(reverse("tasks:create", args=[orchestration.pk]))
-
-    words = "The script reads: <code>name</code>, <code>limit</code>."
-    assert words in page.content.decode()
-    assert not page.context["form"]["arguments"].value()
-
-
-@pytest.mark.parametrize("script", ["print('none')", "if", "a\0", "#" * 600_000])
-def test_a_script_that_tells_no_arguments_names_none(
-    script: str, owner_client: Client, workspace: Workspace
-) -> None:
-    orchestration = make_orchestration(workspace, script=script)
-    page = owner_client.get(reverse("tasks:create", args=[orchestration.pk]))
-
-    assert "The script reads" not in page.content.decode()
-
-
-def test_without_scripts_the_form_opens_with_the_names(
-    owner_client: Client, workspace: Workspace
-) -> None:
-    orchestration = make_orchestration(workspace, script=READS_TWO)
-
-    shown = form_of(owner_client, orchestration)["arguments"].value()
-
-    assert json.loads(shown) == {"name": None, "limit": 3}
-
-
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        ("", {"name": None, "limit": 3}),
-        ('{"limit": 9, "mine": [1]}', {"name": None, "limit": 9, "mine": [1]}),
-    ],
-)
-def test_filling_keeps_what_was_written(
-    written: str, expected: object, owner_client: Client, workspace: Workspace
-) -> None:
-    orchestration = make_orchestration(workspace, script=READS_TWO)
-
-    form = form_of(
-        owner_client, orchestration, fill="1", name="mine", kind="once", arguments=written
-    )
-
-    assert json.loads(form["arguments"].value()) == expected
-    assert form["name"].value() == "mine"
-
-
-def test_filling_leaves_alone_what_is_no_json(owner_client: Client, workspace: Workspace) -> None:
-    orchestration = make_orchestration(workspace, script=READS_TWO)
-
-    form = form_of(owner_client, orchestration, fill="1", name="a", kind="once", arguments="{oops")
-
-    assert form["arguments"].value() == "{oops"
-    assert form.errors["arguments"]
 
 
 # -- History and the list of runs ------------------------------------------------------------
