@@ -54,6 +54,8 @@ bench: $(VENV)/.dev ## Measure; each figure beside its floor
 	@$(BIN)/python -m benchmarks.continuous
 	@$(BIN)/python -m benchmarks.lists
 	@$(BIN)/python -m benchmarks.idle
+	@$(BIN)/python -m benchmarks.logs
+	@$(BIN)/python -m benchmarks.streams
 
 clean: ## Remove the virtual environment and caches; your data stays
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -329,6 +329,20 @@ class TaskRunQuerySet(ExecutionQuerySet):
         newest = Subquery(current.values("pk")[:1])
         return self.alias(chosen_key=Coalesce("version", "task__version", newest))
 
+    def with_what_changes(self) -> Self:
+        """Fetch no more than what tells whether there is something new to show of a run.
+
+        Every open page asks for it every few seconds.
+        """
+        return self.select_related("task", "orchestration__workspace").only(
+            "status",
+            "updated_at",
+            "not_before",
+            "task__updated_at",
+            "orchestration__updated_at",
+            "orchestration__workspace__id",
+        )
+
     def with_neighbours(self) -> Self:
         """Tell of each the ids of the runs of its task just before and after it."""
         runs = TaskRun.objects.filter(task=OuterRef("task"))

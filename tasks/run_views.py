@@ -37,7 +37,9 @@ def run_detail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
         request,
         "tasks/run_detail.html",
         {
-            **_summary_context(run, may_change=_may_change(request, run), at=timezone.now()),
+            **_summary_context(
+                run, may_change=may_change(orchestration.workspace, request.user), at=timezone.now()
+            ),
             **log_context(run, request.GET),
             "orchestration": orchestration,
             "workspace": orchestration.workspace,
@@ -53,22 +55,17 @@ def run_summary(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 
     Between two changes there is nothing to show: its clocks go on in the page.
     """
-    run = _visible_run(request, pk)
     now = timezone.now()
-    is_offered = _may_change(request, run)
-    etag = _state_tag(run, waiting_reason(run, at=now), is_offered)
+    runs = TaskRun.objects.with_what_changes()
+    state: TaskRun = visible_or_404(runs, request.user, pk=pk)
+    is_offered = may_change(state.orchestration.workspace, request.user)
+    etag = _state_tag(state, waiting_reason(state, at=now), is_offered)
     # Whoever compresses an answer makes its tag a weak one.
     if request.headers.get("If-None-Match", "").removeprefix("W/") == etag:
-        response: HttpResponse = HttpResponseNotModified()
-    else:
-        response = TemplateResponse(
-            request,
-            "tasks/_run_summary.html",
-            _summary_context(run, may_change=is_offered, at=now),
-        )
-    response["ETag"] = etag
-    response["Cache-Control"] = "private, no-cache"
-    return response
+        return _tagged(HttpResponseNotModified(), etag)
+    run = _visible_run(request, pk)
+    context = _summary_context(run, may_change=is_offered, at=now)
+    return _tagged(TemplateResponse(request, "tasks/_run_summary.html", context), etag)
 
 
 @require_safe
@@ -89,10 +86,6 @@ def run_stop(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     if not services.stop_run(run=run, user=request.user, at=timezone.now()):
         messages.info(request, "There was nothing to stop: the run has ended, or is ending.")
     return redirect(run)
-
-
-def _may_change(request: AuthenticatedRequest, run: TaskRun) -> bool:
-    return may_change(run.task.orchestration.workspace, request.user)
 
 
 def _summary_context(run: TaskRun, *, may_change: bool, at: datetime) -> dict[str, Any]:
@@ -120,10 +113,15 @@ def _failure_context(run: TaskRun) -> dict[str, Any]:
     }
 
 
+def _tagged(response: HttpResponse, etag: str) -> HttpResponse:
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
 def _state_tag(run: TaskRun, *shown: object) -> str:
     """Return a tag that changes when, and only when, there is something else to show."""
-    orchestration, task = run.task.orchestration, run.task
-    parts = (run.updated_at, run.status, task.updated_at, orchestration.updated_at, *shown)
+    parts = (run.updated_at, run.status, run.task.updated_at, run.orchestration.updated_at, *shown)
     return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
 
 

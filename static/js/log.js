@@ -6,6 +6,7 @@
   const KEPT_LINES = 2000; // More rows than that make a page slow.
   const NEAR_PX = 600; // So near to an edge, the next window is fetched.
   const POLL_MS = 2000;
+  const POLLS_A_STREAM = 15; // So many polls later, a stream is tried again.
   const LOST_AFTER_MS = 2500; // The server ends a stream now and then, and a browser comes back at once.
   const HIDDEN_MS = 30_000; // A browser has few connections to a host: hidden tabs keep none.
   const MOST_COPIED = 20_000;
@@ -207,7 +208,7 @@
     }, { passive: true });
 
     // -- The stream, and polling where there is none ----------------------------------------
-    let source, polling, losing, hiding, isLost = false;
+    let source, polling, polls = 0, losing, hiding, isLost = false;
     const isOver = () => !root.dataset.stream;
 
     function lost() {
@@ -240,7 +241,10 @@
       source.addEventListener("error", () => {
         if (!root.isConnected) return source.close();
         losing ??= setTimeout(lost, LOST_AFTER_MS);
-        if (source.readyState === EventSource.CLOSED) { source = undefined; poll(); }
+        if (source.readyState === EventSource.CLOSED) {
+          source = undefined;
+          polling = setTimeout(poll, POLL_MS);
+        }
       });
     }
 
@@ -263,6 +267,8 @@
         offset = Math.max(offset, answer.end);
         if (answer.last) take(answer);
         if (answer.finished) return finish();
+        // A proxy may have refused the stream while the server was started again.
+        if (++polls % POLLS_A_STREAM === 0 && window.EventSource) return connect();
       } catch (error) {
         if (error.message === "gone") return;
         if (!isLost) lost();

@@ -266,9 +266,14 @@ def test_page_and_regions_of_a_run_cost_few_queries(
     make_run(task, retry_of=run, attempt=2)
     with django_assert_max_num_queries(8):
         owner_client.get(run.get_absolute_url())
-    for name in ("tasks:run-summary", "tasks:run-log", "tasks:run-log-search"):
+    for name in ("tasks:run-log", "tasks:run-log-search"):
         with django_assert_max_num_queries(5):
             owner_client.get(reverse(name, args=[run.pk]))
+    url = reverse("tasks:run-summary", args=[run.pk])
+    with django_assert_max_num_queries(6):
+        etag = owner_client.get(url)["ETag"]
+    with django_assert_max_num_queries(4):
+        assert owner_client.get(url, headers={"If-None-Match": etag}).status_code == 304
 
 
 def test_a_summary_is_sent_again_only_when_it_has_changed(
