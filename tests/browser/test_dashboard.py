@@ -1,0 +1,176 @@
+"""The dashboard as somebody has it open all day: keys, drops, selections, and bad days."""
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.sessions.models import Session
+from playwright.sync_api import Page, expect
+
+from tasks.models import Kind, Task
+from tests.browser.conftest import Visitor
+from tests.factories import make_orchestration, make_task, make_zip
+from tests.processes import Processes, answers, parts, wait_until
+from wallaroo_ui.workspaces.models import Workspace
+
+pytestmark = pytest.mark.browser
+
+
+def scheduled(team: Workspace, name: str) -> Task:
+    return make_task(make_orchestration(team, name=name), name=f"{name} task", kind=Kind.SCHEDULED)
+
+
+def drop(page: Page, name: str, content: bytes) -> None:
+    """Drop a file on the page's heading, as a mouse does that comes from the desktop."""
+    transfer = page.evaluate_handle(
+        """([name, text]) => {
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+            transfer.items.add(new File([bytes], name, { type: "application/zip" }));
+            return transfer;
+        }""",
+        [name, base64.b64encode(content).decode()],
+    )
+    for event in ("dragover", "drop"):
+        page.dispatch_event("h1", event, {"dataTransfer": transfer})
+
+
+def test_the_main_journey_by_keyboard_alone(
+    visitor: Visitor, team: Workspace, archive: Path
+) -> None:
+    page, keyboard = visitor.page, visitor.page.keyboard
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+
+    keyboard.press("u")
+    dialog = page.get_by_role("dialog", name="Upload an orchestration")
+    expect(dialog).to_be_visible()
+    page.locator("input[type=file]").set_input_files(archive)
+    page.get_by_label("Name").press("Enter")
+    page.wait_for_url("**/orchestrations/**")
+    expect(page.locator("#packaging")).to_contain_text("Ready", timeout=60_000)
+
+    keyboard.press("c")
+    name = page.get_by_label("Task Name")
+    expect(name).to_be_focused()
+    keyboard.press("ControlOrMeta+a")
+    keyboard.type("by keys")
+    page.get_by_text("Advanced Settings").press("Enter")
+    page.get_by_label("Json arguments").fill('{"name": "keys", "seconds": 1}')
+    name.press("Enter")
+    page.wait_for_url("**/runs/**")
+    expect(page.locator("main")).to_contain_text("first line for keys")
+    expect(page.locator("#run-summary")).to_contain_text("Success")
+
+    keyboard.press("g")
+    keyboard.press("w")
+    page.wait_for_url(f"**{team.get_absolute_url()}")
+    keyboard.press("j")
+    expect(page.get_by_role("link", name="story.zip", exact=True)).to_be_focused()
+    keyboard.press("ControlOrMeta+k")
+    expect(page.get_by_role("dialog", name="Go to")).to_be_visible()
+    keyboard.type("by keys")
+    expect(page.locator("#findings")).to_contain_text("by keys")
+    keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+    page.wait_for_url("**/tasks/**")
+    expect(page.get_by_role("heading", name="by keys")).to_be_visible()
+
+
+def test_the_sheet_of_shortcuts_opens_and_single_keys_can_be_turned_off(
+    visitor: Visitor, team: Workspace
+) -> None:
+    page = visitor.page
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
+    page.keyboard.press("?")
+    expect(sheet).to_be_visible()
+    sheet.get_by_label("Single keys are shortcuts").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.keyboard.press("?")
+    page.keyboard.press("ControlOrMeta+k")  # This one is not a single key.
+    expect(page.get_by_role("dialog", name="Go to")).to_be_visible()
+    expect(sheet).to_be_hidden()
+
+
+def test_a_zip_is_dropped_anywhere_on_the_list(visitor: Visitor, team: Workspace) -> None:
+    page = visitor.page
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    drop(page, "broken.zip", b"this is no ZIP")
+    expect(page.get_by_role("dialog")).to_contain_text("The archive was not accepted")
+    page.keyboard.press("Escape")
+    drop(page, "dropped.zip", make_zip({"main.py": "print('hello')\n"}))
+    page.wait_for_url("**/orchestrations/**")
+    expect(page.locator("main")).to_contain_text("dropped.zip")
+
+
+def test_what_is_selected_stays_so_and_is_paused_together(
+    visitor: Visitor, team: Workspace
+) -> None:
+    page = visitor.page
+    first, second = scheduled(team, "first"), scheduled(team, "second")
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    for name in ("first", "second"):
+        page.get_by_label(f"Select {name}").check()
+    make_orchestration(team, name="came meanwhile")
+    expect(page.get_by_role("link", name="came meanwhile")).to_be_visible(timeout=30_000)
+    expect(page.locator("#bulk-tasks")).to_contain_text("All tasks of the selected: 2")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("main")).to_contain_text("2 tasks were paused.")
+    states = Task.objects.filter(pk__in=[first.pk, second.pk]).values_list("state", flat=True)
+    assert list(states) == ["paused", "paused"]
+
+
+def test_the_list_is_sorted_and_its_address_tells_so(visitor: Visitor, team: Workspace) -> None:
+    page = visitor.page
+    for name in ("beta", "alpha"):
+        make_orchestration(team, name=name)
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    heading = page.get_by_role("columnheader", name="Workload")
+    heading.get_by_role("link").click()
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    assert page.url.endswith("?sort=name")
+    expect(page.locator("tbody .row-link")).to_have_text(["alpha", "beta"])
+    page.reload()
+    expect(page.locator("tbody .row-link")).to_have_text(["alpha", "beta"])
+
+
+def test_a_login_that_ends_while_a_page_is_watched_leads_back_to_it(
+    visitor: Visitor, team: Workspace
+) -> None:
+    page = visitor.page
+    make_orchestration(team, name="watched", status="pending_packaging")
+    visitor.log_in("owner")
+    visitor.open(f"{team.get_absolute_url()}?q=watched")
+    Session.objects.all().delete()
+    page.wait_for_url(re.compile("/login/"), timeout=30_000)
+    page.locator("input[name=username]").fill("owner")
+    page.locator("input[name=password]").fill("correct horse")
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"**{team.get_absolute_url()}?q=watched")
+
+
+def test_a_list_says_that_the_server_is_away_and_recovers(
+    visitor: Visitor, server: Processes, team: Workspace
+) -> None:
+    page = visitor.page
+    # What is being packaged is asked for every few seconds.
+    make_orchestration(team, name="watched", status="pending_packaging")
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    web = parts(server.running[0])["web"]
+    web.suspend()
+    web.kill()
+    expect(page.locator("#notice")).to_have_text("Connection lost, trying again…", timeout=30_000)
+    wait_until(lambda: answers(f"{server.url}/readyz"), "the server to be back")
+    make_orchestration(team, name="made meanwhile")
+    expect(page.get_by_role("link", name="made meanwhile")).to_be_visible(timeout=30_000)
+    expect(page.locator("#notice")).not_to_have_text("Connection lost, trying again…")
+    # The browser itself complains of what it could not reach.
+    visitor.complaints = [text for text in visitor.complaints if "ERR_" not in text]

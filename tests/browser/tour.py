@@ -1,0 +1,181 @@
+"""A workspace in which something of everything has happened, and every page that shows it."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from django.utils import timezone
+
+from orchestrations.models import Orchestration
+from tasks.models import Kind, SkippedTicks, Task, TaskRun
+from tests.factories import (
+    add_member,
+    make_api_token,
+    make_connection,
+    make_login,
+    make_orchestration,
+    make_run,
+    make_task,
+    make_user,
+    make_version,
+    start_task,
+)
+from wallaroo_ui.accounts.models import User
+from wallaroo_ui.executions import logstore, supervisor
+from wallaroo_ui.executions.models import Node, Status
+from wallaroo_ui.workspaces.invitations import invite
+from wallaroo_ui.workspaces.models import Role, Workspace
+
+SCRIPT = '''\
+"""Score yesterday's visits, and write them where the sales team looks."""
+
+import time
+
+import wallaroo
+
+wl = wallaroo.Client()
+arguments = wl.task_args() if wl.in_task() else {}
+model = arguments["model"]
+limit = arguments.get("limit", 500)
+
+for batch in range(limit):
+    print(f"scored batch {batch} with {model}", flush=True)
+    time.sleep(1)
+'''
+WAITING = 'import time\nprint("connected", flush=True)\ntime.sleep(600)\n'
+NAMES = (
+    "churn-scores", "fraud-retrain", "nightly-forecast", "feature-backfill", "drift-report",
+    "embeddings-refresh", "invoice-ocr", "price-elasticity", "support-triage", "warehouse-sync",
+)  # fmt: skip
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "/home/jovyan/main.py", line 9, in <module>
+    model = arguments["model"]
+KeyError: 'model'
+"""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A page of the tour: what its pictures are called, and where it is."""
+
+    name: str
+    path: str
+
+
+def prepare(team: Workspace) -> list[Stop]:
+    """Let things happen in a workspace; return every page that shows them, for its owner."""
+    chance, now = random.Random(5), timezone.now()
+    owner = User.objects.get(username="owner")
+    User.objects.filter(pk=owner.pk).update(is_superuser=True, is_staff=True)
+    add_member(team, make_user("collaborator"), Role.COLLABORATOR)
+    invite(workspace=team, email="new@example.com", role=Role.VIEWER, by=owner, at=now)
+    for name in NAMES:
+        orchestration = make_orchestration(
+            team, name=name, file_name=f"{name}.zip", created_by=owner, script=SCRIPT
+        )
+        for _ in range(chance.randint(1, 2)):
+            _with_history(orchestration, chance, now, days=chance.randint(2, 12))
+    star = Orchestration.objects.get(name="churn-scores")
+    make_version(star, script=SCRIPT.replace("500", "800"), created_by=owner, number=2)
+    nightly = _with_history(star, chance, now, days=28, name="nightly scores")
+    SkippedTicks.objects.create(
+        task=nightly, reason="overlap", count=1, noticed_at=now,
+        first_due_at=now - timedelta(days=3), last_due_at=now - timedelta(days=3),
+    )  # fmt: skip
+    failed = _failed(nightly, now)
+    running = start_task(
+        make_orchestration(team, name="stream-scores", script=WAITING, created_by=owner),
+        kind=Kind.CONTINUOUS, user=owner, name="keep scoring",
+    )  # fmt: skip
+    connection = make_connection(team, name="warehouse", type="POSTGRESQL", created_by=owner)
+    make_api_token(owner)
+    make_login(owner)
+    run = running.runs.get()
+
+    def page(name: str, route: str, *arguments: object) -> Stop:
+        return Stop(name, reverse(route, args=arguments))
+
+    return [
+        Stop("workloads", team.get_absolute_url()),
+        Stop("workloads-failing", f"{team.get_absolute_url()}?status=error"),
+        page("upload", "orchestrations:upload", team.pk),
+        page("orchestration", "orchestrations:detail", star.pk),
+        page("orchestration-runs", "orchestrations:runs", star.pk),
+        page("orchestration-versions", "orchestrations:versions", star.pk),
+        page("version", "orchestrations:version", star.pk, 2),
+        page("version-changes", "orchestrations:version-changes", star.pk, 2),
+        page("version-upload", "orchestrations:version-upload", star.pk),
+        page("file", "orchestrations:archive-file", star.pk, 2, "main.py"),
+        page("create-task", "tasks:create", star.pk),
+        page("task", "tasks:detail", nightly.pk),
+        page("task-edit", "tasks:edit", nightly.pk),
+        page("task-run", "tasks:run", nightly.pk),
+        page("task-stop", "tasks:kill", nightly.pk),
+        page("run-failed", "tasks:run-detail", failed.pk),
+        page("run-live", "tasks:run-detail", run.pk),
+        Stop("search", f"{reverse('tasks:search')}?q=scores"),
+        page("workspaces", "workspaces:list"),
+        page("workspace", "workspaces:detail", team.pk),
+        page("workspace-activity", "workspaces:activity", team.pk),
+        page("workspace-create", "workspaces:create"),
+        page("connections", "connections:of-workspace", team.pk),
+        page("connection", "connections:detail", connection.pk),
+        page("connection-edit", "connections:edit", connection.pk),
+        page("account", "accounts:account"),
+        page("token-create", "accounts:token-create"),
+        page("password-change", "accounts:password-change"),
+        page("overview", "overview"),
+        page("nodes", "nodes:list"),
+        page("shortcuts", "shortcuts"),
+        page("styleguide", "styleguide"),
+        Stop("not-found", "/nowhere/"),
+    ]
+
+
+def _with_history(
+    orchestration: Orchestration,
+    chance: random.Random,
+    now: datetime,
+    *,
+    days: int,
+    name: str = "",
+) -> Task:
+    kind = Kind.SCHEDULED if name else chance.choice([Kind.ONCE, Kind.SCHEDULED])
+    task = make_task(
+        orchestration,
+        name=name or f"{orchestration.name} {kind}",
+        kind=kind,
+        arguments={"model": "churn-7", "limit": 500},
+        next_run_at=now + timedelta(hours=chance.randint(2, 20)) if kind == "scheduled" else None,
+        created_by=orchestration.created_by,
+    )
+    for day in range(days, 0, -1):
+        at = now - timedelta(days=day, minutes=chance.randint(0, 300))
+        status = chance.choices(["success", "failure", "timed_out", "killed"], [16, 3, 1, 1])[0]
+        took = timedelta(seconds=chance.lognormvariate(4, 0.4))
+        make_run(
+            task, status=status, queued_at=at, claimed_at=at, started_at=at + timedelta(seconds=1),
+            ended_at=at + took, log_bytes=900, log_lines=12, version=orchestration.newest,
+        )  # fmt: skip
+    return task
+
+
+def _failed(task: Task, now: datetime) -> TaskRun:
+    """Make a run that failed for want of an argument, with its log."""
+    at = now - timedelta(hours=2)
+    run = make_run(
+        task, status=Status.FAILURE, queued_at=at, claimed_at=at + timedelta(seconds=1),
+        started_at=at + timedelta(seconds=4), ended_at=at + timedelta(seconds=9), fence=1,
+        exit_code=1, reason="It ended with exit status 1.", peak_memory_bytes=214_000_000,
+        cpu_seconds=3.4, arguments_json='{"limit": 800}', node=Node.objects.first(),
+        isolation="bubblewrap", version=task.orchestration.newest,
+    )  # fmt: skip
+    run.spool.create()
+    log = supervisor.Log(str(run.spool.directory), limit=1 << 30)
+    log.feed(b"stdout", b"".join(b"read part %d of 40\n" % part for part in range(1, 41)))
+    log.feed(b"stdout", b"\x1b[32mall parts are there\x1b[0m\n")
+    log.feed(b"stderr", TRACEBACK.encode())
+    run.keep_log_summary(logstore.measure(run.spool), tail=logstore.tail_text(run.spool))
+    return run
