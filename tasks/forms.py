@@ -281,6 +281,12 @@ class TaskForm(ScheduleForm):
         error_messages=SECONDS,
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What is wrong with them stands in one place, whether it is found while writing or later.
+        described = {"aria-describedby": "id_arguments_helptext arguments-problem"}
+        self.fields["arguments"].widget.attrs |= described
+
     @classmethod
     def for_new(
         cls, data: QueryDict | None, *, orchestration: Orchestration, at: datetime

@@ -154,6 +154,9 @@ def test_a_refused_form_keeps_what_stands_in_its_lines(
     response = send(owner_client, reads_two, arguments="{oops", **{"argument:limit": "7"})
     assert response.status_code == 422
     assert [field.value for field in response.context["argument_fields"]] == ["", "7"]
+    page = response.content.decode()
+    assert 'aria-describedby="id_arguments_helptext arguments-problem"' in page
+    assert "Line 1, column 2" in page
 
 
 # -- Versions --------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import F, Q
 from django.utils import timezone
 
 from wallaroo_ui.executions.logstore import LogSize, measure
@@ -122,11 +122,6 @@ class ExecutionQuerySet(models.QuerySet[Any]):
     def newest_first(self) -> Self:
         """Return the latest first."""
         return self.order_by("-queued_at", "-pk")
-
-    def unfinished_first(self) -> Self:
-        """Return what is waiting or going on before what has ended, each the latest first."""
-        is_over = Case(When(status__in=UNFINISHED, then=0), default=1)
-        return self.order_by(is_over, "-queued_at", "-pk")
 
     def with_relations(self) -> Self:
         """Fetch along what launching and following an execution look at."""
