@@ -20,6 +20,7 @@ from benchmarks.server import wait_for
 PAGES = 200
 STREAMS = 50
 EVERY_SECONDS = 3.0
+OPENING_SECONDS = 15.0
 LOOK_SECONDS = 15.0
 WORKLOADS = 100
 
@@ -62,8 +63,8 @@ async def ask(connection: Connection, request: bytes) -> tuple[int, dict[str, st
 
 async def poll(load: Load, path: str) -> None:
     """Do what an open page does."""
+    await asyncio.sleep(random.uniform(0, OPENING_SECONDS))
     connection, etag = await connect(), ""
-    await asyncio.sleep(random.uniform(0, EVERY_SECONDS))
     while not load.is_over:
         request = load.head(f"{path}summary/", **({"If-None-Match": etag} if etag else {}))
         status, headers = await ask(connection, request)
@@ -130,7 +131,7 @@ async def measure(session: str, page: str, paths: list[str], logs: list) -> None
                 await asyncio.sleep(1 / len(logs))
 
     others.append(asyncio.create_task(write()))
-    await asyncio.sleep(2 * EVERY_SECONDS)  # Until all are there.
+    await asyncio.sleep(OPENING_SECONDS + 2 * EVERY_SECONDS)  # Until all are there.
     begun, polls, lines = time.perf_counter(), load.polls, load.lines
     meanwhile = await normal_page(load, page)
     seconds = time.perf_counter() - begun

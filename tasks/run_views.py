@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from orchestrations.models import Orchestration
 from orchestrations.packages import packages_of
 from tasks import services
 from tasks.log_views import log_context
@@ -56,16 +57,20 @@ def run_summary(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     Between two changes there is nothing to show: its clocks go on in the page.
     """
     now = timezone.now()
-    runs = TaskRun.objects.with_what_changes()
-    state: TaskRun = visible_or_404(runs, request.user, pk=pk)
-    is_offered = may_change(state.orchestration.workspace, request.user)
-    etag = _state_tag(state, waiting_reason(state, at=now), is_offered)
     # Whoever compresses an answer makes its tag a weak one.
-    if request.headers.get("If-None-Match", "").removeprefix("W/") == etag:
-        return _tagged(HttpResponseNotModified(), etag)
+    known = request.headers.get("If-None-Match", "").removeprefix("W/")
+    if known:
+        runs = TaskRun.objects.with_what_changes()
+        state: TaskRun = visible_or_404(runs, request.user, pk=pk)
+        is_offered = may_change(state.orchestration.workspace, request.user)
+        if known == _state_tag(state, state.orchestration, is_offered, at=now):
+            return _tagged(HttpResponseNotModified(), known)
     run = _visible_run(request, pk)
+    orchestration = run.task.orchestration
+    is_offered = may_change(orchestration.workspace, request.user)
     context = _summary_context(run, may_change=is_offered, at=now)
-    return _tagged(TemplateResponse(request, "tasks/_run_summary.html", context), etag)
+    response = TemplateResponse(request, "tasks/_run_summary.html", context)
+    return _tagged(response, _state_tag(run, orchestration, is_offered, at=now))
 
 
 @require_safe
@@ -119,9 +124,12 @@ def _tagged(response: HttpResponse, etag: str) -> HttpResponse:
     return response
 
 
-def _state_tag(run: TaskRun, *shown: object) -> str:
+def _state_tag(
+    run: TaskRun, orchestration: Orchestration, is_offered: bool, *, at: datetime
+) -> str:
     """Return a tag that changes when, and only when, there is something else to show."""
-    parts = (run.updated_at, run.status, run.task.updated_at, run.orchestration.updated_at, *shown)
+    dates = (run.updated_at, run.task.updated_at, orchestration.updated_at)
+    parts = (*dates, run.status, waiting_reason(run, at=at), is_offered)
     return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
 
 
