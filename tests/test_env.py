@@ -81,3 +81,25 @@ def test_a_made_secret_is_the_only_one(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     found = env.env_secrets("X", kept_in=path, least_characters=32)
     assert found == [path.read_text()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mail.example.com", "http://mail.example.com", "smtp://", "smtp://user:secret@host:many"],
+)
+def test_an_address_that_is_none_is_refused_without_showing_it(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL", text)
+    with pytest.raises(ImproperlyConfigured, match="MAIL is no address such as smtp://") as refusal:
+        env.env_url("MAIL", ("smtp", "smtps"))
+    assert "secret" not in str(refusal.value)
+
+
+def test_an_address_is_read_and_none_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAIL", "smtps://ann:pass%40word@mail.example.com")
+    url = env.env_url("MAIL", ("smtp", "smtps"))
+    assert url is not None
+    assert (url.scheme, url.hostname, url.port) == ("smtps", "mail.example.com", None)
+    monkeypatch.setenv("MAIL", "")
+    assert env.env_url("MAIL", ("smtp",)) is None

@@ -76,3 +76,20 @@ def test_every_variable_is_in_the_example() -> None:
     names = set(re.findall(r'env_[a-z]+\(\s*"([A-Z_]+)"', source))
     assert len(names) > 15
     assert [name for name in sorted(names) if f"{name}=" not in example] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("smtp://mail.example.com", "True mail.example.com 587 '' '' False False"),
+        ("smtp://ann:a%40b@mail.example.com:25", "True mail.example.com 25 'ann' 'a@b' True False"),
+        ("smtps://ann:b@mail.example.com", "True mail.example.com 465 'ann' 'b' False True"),
+    ],
+)
+def test_mail_goes_through_the_server_that_is_named(address: str, expected: str) -> None:
+    script = (
+        "from django.conf import settings as s; print(s.SENDS_EMAIL, s.EMAIL_HOST, s.EMAIL_PORT, "
+        "repr(s.EMAIL_HOST_USER), repr(s.EMAIL_HOST_PASSWORD), s.EMAIL_USE_TLS, s.EMAIL_USE_SSL)"
+    )
+    result = manage("shell", "--no-imports", "--command", script, EMAIL_URL=address)
+    assert result.stdout.strip() == expected, result.stderr
