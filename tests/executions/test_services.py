@@ -227,11 +227,15 @@ def test_a_stop_ends_a_queued_run_at_once(
 
 
 @pytest.mark.parametrize("status", [Status.STARTING, Status.RUNNING])
-def test_a_stop_of_a_held_run_is_left_to_its_agent(node: Node, status: Status) -> None:
+def test_a_stop_of_a_held_run_is_left_to_its_agent(
+    node: Node, status: Status, django_capture_on_commit_callbacks: Any
+) -> None:
     run = make_run(status=status, node=node)
 
     with Doorbell("agent") as bell:
-        assert services.request_stop(run, reason="No more.", at=NOON)
+        with django_capture_on_commit_callbacks(execute=True):
+            assert services.request_stop(run, reason="No more.", at=NOON)
+            assert not bell.wait(0)  # The agent would look before there is anything to see.
         assert bell.wait(0)
 
     run = fresh(run)
