@@ -50,7 +50,7 @@ def valid(**fields: object) -> dict[str, object]:
 def test_the_list_holds_what_somebody_may_see_and_names_only_their_workspaces(
     workspace: Workspace, viewer: User, login: Login
 ) -> None:
-    make_connection(workspace, make_workspace(name="board"), name="shared", type="mongodb")
+    make_connection(workspace, make_workspace(name="boardroom"), name="shared", type="mongodb")
     make_connection(created_by=viewer, name="own")
     make_connection(make_workspace(), name="foreign")
 
@@ -60,7 +60,7 @@ def test_the_list_holds_what_somebody_may_see_and_names_only_their_workspaces(
     assert "mongodb" in page
     assert "own" in page
     assert "team" in page
-    assert "board" not in page
+    assert "boardroom" not in page
     assert "foreign" not in page
 
 
@@ -421,12 +421,12 @@ def test_a_member_takes_it_only_from_workspaces_that_they_change(
 def test_deleting_says_first_who_loses_it(
     workspace: Workspace, owner: User, owner_client: Client
 ) -> None:
-    connection = make_connection(workspace, make_workspace(name="board"), created_by=owner)
+    connection = make_connection(workspace, make_workspace(name="boardroom"), created_by=owner)
 
     page = text(owner_client.get(path("delete", connection), **HTMX))
     assert "team" in page
     assert "1 workspace that you may not see" in page
-    assert "board" not in page
+    assert "boardroom" not in page
     assert Connection.objects.exists()
 
     assert owner_client.post(path("delete", connection))["Location"] == "/connections/"

@@ -235,6 +235,7 @@ def test_a_stop_of_a_held_run_is_left_to_its_agent(
     with Doorbell("agent") as bell:
         with django_capture_on_commit_callbacks(execute=True):
             assert services.request_stop(run, reason="No more.", at=NOON)
+            assert not bell.wait(0)  # The agent would look before there is anything to see.
         assert bell.wait(0)
 
     run = fresh(run)
