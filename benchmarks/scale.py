@@ -207,12 +207,11 @@ def pages(world: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
     yield "Workloads, nothing found", f"{workloads}?q=nowhere", True
     orchestration, task = world["orchestration"], world["task"]
     yield "Orchestration", orchestration.get_absolute_url(), False
-    for region in ("packaging", "activity"):
-        yield (
-            f"Orchestration, {region}",
-            reverse(f"orchestrations:{region}", args=[orchestration.pk]),
-            True,
-        )
+    for part in ("runs", "versions"):
+        url = reverse(f"orchestrations:{part}", args=[orchestration.pk])
+        yield f"Orchestration, {part}", url, True
+    newest = [orchestration.pk, orchestration.newest.number]
+    yield "Orchestration, packaging", reverse("orchestrations:packaging", args=newest), True
     yield "Create Task", reverse("tasks:create", args=[orchestration.pk]), False
     yield "Task", task.get_absolute_url(), False
     yield "Task, runs polled", task.get_absolute_url(), True

@@ -15,7 +15,7 @@ from wallaroo_ui.keyset import KeysetPage, keyset_page
 from wallaroo_ui.workspaces.models import Workspace
 
 ROWS_A_PAGE = 25
-RUNS_A_ROW = 12
+RUNS_A_ROW = 10
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)

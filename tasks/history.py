@@ -7,8 +7,8 @@ from tasks.charts import Calendar, DurationChart
 from tasks.models import Task
 from tasks.statistics import RunFact, Statistics
 
-# What a task keeps, unless the settings say otherwise; so a look costs the same for every task.
-LOOKED_AT = 1000
+# Four weeks of an hourly task; so a look costs the same for every task.
+LOOKED_AT = 700
 # Of less there is nothing to compare.
 FEWEST = 2
 

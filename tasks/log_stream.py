@@ -2,7 +2,7 @@
 
     id: BYTE OFFSET           where to go on, after a break
     event: lines              {"html", "first", "last", "skipped", "end"}
-    event: status             the run's status, when it has changed
+    event: status             the run's status, when anything of the run has changed
     event: end                the run has ended, and all it wrote was sent
 
 A stream costs a look at a file four times a second, and neither a thread nor a connection to
@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +62,7 @@ class RunState:
 
     status: str
     fence: int
+    updated_at: datetime
 
 
 class StatusBoard:
@@ -76,7 +78,7 @@ class StatusBoard:
     def watching(self, run: TaskRun) -> Iterator[None]:
         """Have the state of a run read along."""
         self._watched[run.pk] += 1
-        self._states.setdefault(run.pk, RunState(run.status, run.fence))
+        self._states.setdefault(run.pk, RunState(run.status, run.fence, run.updated_at))
         try:
             yield
         finally:
@@ -110,8 +112,10 @@ class StatusBoard:
 
 def _read_states(pks: set[UUID]) -> dict[UUID, RunState]:
     try:
-        found = TaskRun.objects.filter(pk__in=pks).values_list("pk", "status", "fence")
-        return {pk: RunState(status, fence) for pk, status, fence in found}
+        states = TaskRun.objects.filter(pk__in=pks).values_list(
+            "pk", "status", "fence", "updated_at"
+        )
+        return {pk: RunState(*state) for pk, *state in states}
     finally:
         close_old_connections()
 
@@ -138,7 +142,7 @@ async def follow(
     """
     await _let_go_of_request()
     began = checked = spoke = clock()
-    status, seen = run.status, -1
+    told, seen = RunState(run.status, run.fence, run.updated_at), -1
     yield b"retry: %d\n\n" % RETRY_MS
     with board.watching(run):
         while not is_closing.is_set() and (now := clock()) - began < LONGEST_SECONDS:
@@ -153,11 +157,11 @@ async def follow(
                 lines, offset = await asyncio.to_thread(_read_on, run.spool, offset, link)
                 for event in lines:
                     yield event
-            if state.status != status:
-                status = state.status
-                yield _event("status", status, offset)
-            if status in FINISHED:
-                yield _event("end", status, offset)
+            if state != told:
+                told = state
+                yield _event("status", state.status, offset)
+            if state.status in FINISHED:
+                yield _event("end", state.status, offset)
                 return
             if now - checked >= RECHECK_SECONDS:
                 checked = now

@@ -31,7 +31,7 @@ class World:
         self.run = TaskRun(pk=uuid.uuid4(), status=Status.RUNNING, fence=1)
         self.run.spool.create()
         self.log = supervisor.Log(str(self.run.spool.directory), limit=1 << 60)
-        self.states = {self.run.pk: RunState(Status.RUNNING, 1)}
+        self.states = {self.run.pk: RunState(Status.RUNNING, 1, self.run.updated_at)}
         self.now = 0.0
         self.looks = 0
         self.may_go_on = True
@@ -40,7 +40,7 @@ class World:
         self.log.feed(b"stdout", "".join(f"{text}\n" for text in texts).encode())
 
     def set_status(self, status: Status) -> None:
-        self.states[self.run.pk] = RunState(status, 1)
+        self.states[self.run.pk] = RunState(status, 1, self.run.updated_at)
 
     def read_states(self, pks: set[uuid.UUID]) -> dict[uuid.UUID, RunState]:
         self.looks += 1
@@ -196,7 +196,7 @@ def test_a_stream_ends_with_the_process(world: World) -> None:
 def test_one_query_a_second_serves_all_streams(world: World) -> None:
     others = [TaskRun(pk=uuid.uuid4(), status=Status.RUNNING, fence=1) for _ in range(20)]
     for each in others:
-        world.states[each.pk] = RunState(Status.RUNNING, 1)
+        world.states[each.pk] = RunState(Status.RUNNING, 1, each.updated_at)
     clock = iter(range(10**9))
 
     async def read_all() -> None:
@@ -233,7 +233,7 @@ def test_states_are_read_from_the_database(orchestration: Orchestration) -> None
             await asyncio.to_thread(TaskRun.objects.filter(pk=run.pk).update, fence=4)
             return await board.state_of(run.pk, at=10.0)
 
-    assert asyncio.run(ask()) == RunState("running", 4)
+    assert asyncio.run(ask()) == RunState("running", 4, run.updated_at)
 
 
 # -- A real server ---------------------------------------------------------------------

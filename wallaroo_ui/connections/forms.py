@@ -75,3 +75,5 @@ class LinkForm(forms.Form):
         super().__init__(*args, **kwargs)
         field: Any = self.fields["workspace"]
         field.queryset = workspaces
+        # Looked up once: the page asks whether there is a choice, and then shows it.
+        field.choices = [("", field.empty_label), *((each.pk, each.name) for each in workspaces)]
