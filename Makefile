@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint types check format chaos bench clean
+.PHONY: help run test lint types check format chaos bench screens clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,11 @@ bench: $(VENV)/.dev ## Measure; each figure beside its floor
 	@$(BIN)/python -m benchmarks.idle
 	@$(BIN)/python -m benchmarks.logs
 	@$(BIN)/python -m benchmarks.streams
+	@$(BIN)/python -m benchmarks.scale
+
+screens: $(VENV)/.dev ## Take the pictures of docs/screens
+	@mkdir -p docs/screens
+	@SCREENS=docs/screens $(BIN)/python -m pytest tests/browser/test_pages.py -k "keeps_anybody_out or sideways"
 
 clean: ## Remove the virtual environment and caches; your data stays
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
