@@ -82,7 +82,8 @@ def prepare(team: Workspace) -> list[Stop]:
     nightly = _with_history(star, chance, now, days=28, name="nightly scores")
     SkippedTicks.objects.create(
         task=nightly, reason="overlap", count=1, noticed_at=now,
-        first_due_at=now - timedelta(days=3), last_due_at=now - timedelta(days=3),
+        first_due_at=now.replace(hour=0) - timedelta(days=3),
+        last_due_at=now.replace(hour=0) - timedelta(days=3),
     )  # fmt: skip
     failed = _failed(nightly, now)
     running = start_task(
@@ -151,13 +152,19 @@ def _with_history(
         next_run_at=now + timedelta(hours=chance.randint(2, 20)) if kind == "scheduled" else None,
         created_by=orchestration.created_by,
     )
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
     for day in range(days, 0, -1):
-        at = now - timedelta(days=day, minutes=chance.randint(0, 300))
+        due = noon - timedelta(days=day)
+        at = due if kind == Kind.SCHEDULED else due + timedelta(minutes=chance.randint(0, 300))
         status = chance.choices(["success", "failure", "timed_out", "killed"], [16, 3, 1, 1])[0]
-        took = timedelta(seconds=chance.lognormvariate(4, 0.4))
+        begun = at + timedelta(seconds=chance.uniform(0.3, 2))
         make_run(
-            task, status=status, queued_at=at, claimed_at=at, started_at=at + timedelta(seconds=1),
-            ended_at=at + took, log_bytes=900, log_lines=12, version=orchestration.newest,
+            task, status=status, queued_at=at, claimed_at=at, started_at=begun,
+            ended_at=begun + timedelta(seconds=chance.lognormvariate(4, 0.4)),
+            trigger="schedule" if kind == Kind.SCHEDULED else "task",
+            due_at=due if kind == Kind.SCHEDULED else None,
+            requested_by=None if kind == Kind.SCHEDULED else task.created_by,
+            log_bytes=900, log_lines=12, version=orchestration.newest,
         )  # fmt: skip
     return task
 
@@ -170,7 +177,8 @@ def _failed(task: Task, now: datetime) -> TaskRun:
         started_at=at + timedelta(seconds=4), ended_at=at + timedelta(seconds=9), fence=1,
         exit_code=1, reason="It ended with exit status 1.", peak_memory_bytes=214_000_000,
         cpu_seconds=3.4, arguments_json='{"limit": 800}', node=Node.objects.first(),
-        isolation="bubblewrap", version=task.orchestration.newest,
+        isolation="bubblewrap", version=task.orchestration.newest, trigger="person",
+        requested_by=task.created_by,
     )  # fmt: skip
     run.spool.create()
     log = supervisor.Log(str(run.spool.directory), limit=1 << 30)
