@@ -90,7 +90,7 @@
     announce();
     const said = byId(target.id)?.querySelector("[data-say]");
     if (said) byId("live").textContent = said.textContent;
-    if (target.id === "dialog") { openDialog(target); sendDropped(target); }
+    if (target.id === "dialog") openDialog(target);
     if (target === document.body) { all("[data-log]").forEach(toEnd); byId("main").focus(); }
     if (xhr.status === 422) document.querySelector("[data-autofocus], [aria-invalid=true]")?.focus();
   });
@@ -199,14 +199,15 @@
     document.querySelector("[data-drop]").click();
   });
 
-  function sendDropped(dialog) {
-    const input = dialog.querySelector("[data-upload] input[type=file]");
-    if (!input || !dropped) return;
+  // Not before htmx knows the form: the browser would send it by itself.
+  on("htmx:afterSettle", ({ target: { id } }) => {
+    const input = id === "dialog" && dropped && byId("dialog").querySelector("[data-upload] input[type=file]");
+    if (!input) return;
     input.files = dropped;
     dropped = undefined;
     input.dispatchEvent(new Event("change", { bubbles: true })); // Says so at once if it is too large.
     if (input.validity.valid) input.form.requestSubmit();
-  }
+  });
 
   // -- Copy, close menus ----------------------------------------------------------------
   async function copy(button) {

@@ -230,7 +230,8 @@
       if (isOver()) return;
       if (!window.EventSource) return poll();
       source = new EventSource(`${root.dataset.stream}?after=${offset}`);
-      source.addEventListener("open", found);
+      // What changed before the stream came is not told by it.
+      source.addEventListener("open", () => { found(); refresh(); });
       source.addEventListener("lines", (event) => {
         if (!root.isConnected) return source.close();
         offset = Number(event.lastEventId);

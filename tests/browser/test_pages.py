@@ -38,7 +38,7 @@ def tour(team: Workspace) -> list[Stop]:
 def at_rest(page: Page) -> None:
     """Wait until what a page fetches after it has come is there."""
     page.wait_for_load_state("load")
-    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping')")
+    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping')")
 
 
 def keep_picture(page: Page, name: str, kind: str) -> None:
@@ -142,5 +142,5 @@ def test_the_tab_tells_how_a_run_has_ended(visitor: Visitor, team: Workspace) ->
     visitor.log_in("owner")
     visitor.open(run.get_absolute_url())
     finished(run)
-    visitor.page.wait_for_function("document.title.startsWith('Success')")
+    visitor.page.wait_for_function("() => document.title.startsWith('Success')")
     assert "success" in str(visitor.page.get_attribute("link[rel=icon]", "href"))
