@@ -13,8 +13,9 @@
   });
 
   on("htmx:beforeRequest", (event) => {
-    const { elt, requestConfig: { path } } = event.detail;
-    if (!isTimed(elt)) return;
+    const { elt, requestConfig: { path, triggeringEvent } } = event.detail;
+    // Only what a clock asks for can wait; whoever says "refresh" has a reason.
+    if (!isTimed(elt) || triggeringEvent?.type === "refresh") return;
     const now = performance.now();
     if (document.hidden && now - (asked.get(path) ?? -Infinity) < HIDDEN_MS) return event.preventDefault();
     asked.set(path, now);
