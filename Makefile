@@ -60,7 +60,7 @@ bench: $(VENV)/.dev ## Measure; each figure beside its floor
 
 screens: $(VENV)/.dev ## Take the pictures of docs/screens
 	@mkdir -p docs/screens
-	@SCREENS=docs/screens $(BIN)/python -m pytest tests/browser/test_pages.py -k "keeps_anybody_out or sideways"
+	@SCREENS=docs/screens $(BIN)/python -m pytest tests/browser/test_pages.py -k "keeps_anybody_out or sideways_on_a_phone"
 
 clean: ## Remove the virtual environment and caches; your data stays
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
