@@ -95,7 +95,7 @@ def fill(share: float) -> dict[str, Any]:
         add_member(workspace, user, Role.OWNER)
     first = make_orchestration(workspaces[0], name="orchestration 0", created_by=user)
     number_of = int(ORCHESTRATIONS * share)
-    made = list(orchestrations(first, workspaces, number_of - 1, at=now))
+    made = list(orchestrations(first, workspaces, number_of - 1))
     with transaction.atomic():  # Each names its newest version, and each version its own.
         in_batches(Orchestration, iter(made))
         in_batches(Version, (orchestration.newest for orchestration in made))
@@ -125,7 +125,7 @@ def fill(share: float) -> dict[str, Any]:
 
 
 def orchestrations(
-    first: "Orchestration", workspaces: "list[Workspace]", number_of: int, *, at: datetime
+    first: "Orchestration", workspaces: "list[Workspace]", number_of: int
 ) -> "Iterator[Orchestration]":
     """Yield copies of one orchestration; every other one is in the first workspace."""
     from django.db.models.base import ModelState

@@ -91,4 +91,8 @@ def test_it_costs_no_more_than_eight_queries(
     headers = {"HX-Request": "true"} if is_region else {}
     with django_assert_max_num_queries(MOST):
         response = client.get(url, headers=headers)
-        assert response.status_code in {200, 204, 403, 404}
+        assert response.status_code in {
+            200,
+            204,
+            403,
+        }  # Of admins alone; the stream wants another server.

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from tasks.search import MOST_OF_A_KIND, Findings, find
+from tasks.search import MOST_OF_A_KIND, find
 from tests.factories import (
     NOON,
     add_member,
@@ -70,7 +70,6 @@ def test_a_viewer_and_an_admin_find_it(admin: User, viewer: User) -> None:
 @pytest.mark.parametrize("text", ["", "100%_", "\\", "'; --", "🍩", "x" * 255, "-" * 36])
 def test_strange_texts_find_nothing(text: str, owner: User, workspace: Workspace) -> None:
     make_run(make_task(make_orchestration(workspace)))
-    assert find(owner, text) == Findings(workspaces=[], workloads=[], tasks=[], runs=[]) or not text
     assert len(find(owner, text)) == 0
 
 
