@@ -164,10 +164,14 @@ def test_a_list_says_that_the_server_is_away_and_recovers(
     make_orchestration(team, name="watched", status="pending_packaging")
     visitor.log_in("owner")
     visitor.open(team.get_absolute_url())
-    web = parts(server.running[0])["web"]
-    web.suspend()
-    web.kill()
-    expect(page.locator("#notice")).to_have_text("Connection lost, trying again…", timeout=30_000)
+    serve = server.running[0]
+    serve.suspend()  # It starts another web process as soon as this one is gone.
+    parts(serve)["web"].kill()
+    try:
+        lost = "Connection lost, trying again…"
+        expect(page.locator("#notice")).to_have_text(lost, timeout=30_000)
+    finally:
+        serve.resume()
     wait_until(lambda: answers(f"{server.url}/readyz"), "the server to be back")
     make_orchestration(team, name="made meanwhile")
     expect(page.get_by_role("link", name="made meanwhile")).to_be_visible(timeout=30_000)
