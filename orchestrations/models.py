@@ -18,8 +18,6 @@ from orchestrations.packager import RESULT
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.models import (
     FAILED,
-    FINISHED,
-    UNFINISHED,
     Execution,
     ExecutionQuerySet,
     Status,
@@ -40,6 +38,16 @@ class WorkloadStatus(models.TextChoices):
     ACTIVE = "active", "Active"  # It has a live task.
     INACTIVE = "inactive", "Inactive"  # Nothing is going on.
     ERROR = "error", "Error"  # Packaging or its latest finished run failed.
+
+
+def case_of_workload_status(*, error: object, active: object, inactive: object) -> Case:
+    """Return the value for the status of a workload, in SQL; after `with_workload_status`."""
+    return Case(
+        When(newest__status=Version.Status.ERROR, then=Value(error)),
+        When(latest_verdict__in=FAILED, then=Value(error)),
+        When(is_going_on=True, then=Value(active)),
+        default=Value(inactive),
+    )
 
 
 class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
@@ -67,7 +75,7 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
         # Through the reverse relation: this floor knows that tasks have runs and a next one.
         same = Orchestration.objects.filter(pk=OuterRef("pk"))
         latest = (
-            same.filter(runs__status__in=FINISHED)
+            same.filter(runs__ended_at__isnull=False)
             .order_by("-runs__ended_at")
             .values("runs__status")[:1]
         )
@@ -77,19 +85,17 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
             .values("tasks__next_run_at")[:1]
         )
         last_run = same.order_by("-runs__queued_at").values("runs__queued_at")[:1]
-        has_run = same.filter(runs__status__in=UNFINISHED)
+        has_run = same.filter(runs__isnull=False, runs__ended_at__isnull=True)
         return self.annotate(
             latest_verdict=Subquery(latest),
             last_run_at=Subquery(last_run),
             next_run_at=Subquery(next_run),
             is_going_on=Q(Exists(has_run)) | Q(next_run_at__isnull=False),
         ).annotate(
-            workload_status=Case(
-                When(newest__status=Version.Status.ERROR, then=Value(WorkloadStatus.ERROR)),
-                When(latest_verdict__in=FAILED, then=Value(WorkloadStatus.ERROR)),
-                When(is_going_on=True, then=Value(WorkloadStatus.ACTIVE)),
-                default=Value(WorkloadStatus.INACTIVE),
-                output_field=models.CharField(),
+            workload_status=case_of_workload_status(
+                error=WorkloadStatus.ERROR,
+                active=WorkloadStatus.ACTIVE,
+                inactive=WorkloadStatus.INACTIVE,
             )
         )
 
@@ -166,7 +172,7 @@ class VersionQuerySet(models.QuerySet["Version"]):
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """Return those of the orchestrations that `user` may see."""
-        return self.filter(orchestration__in=Orchestration.objects.visible_to(user))
+        return self.filter(orchestration__workspace__in=Workspace.objects.visible_to(user))
 
     def newest_first(self) -> Self:
         """Return the latest upload first."""
@@ -291,7 +297,8 @@ class PackagingQuerySet(ExecutionQuerySet):
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """Return those of the orchestrations that `user` may see."""
-        return self.filter(version__orchestration__in=Orchestration.objects.visible_to(user))
+        workspaces = Workspace.objects.visible_to(user)
+        return self.filter(version__orchestration__workspace__in=workspaces)
 
     def with_relations(self) -> Self:
         """Fetch along what launching and following a packaging look at."""

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Lower
 
-from orchestrations.models import Orchestration, OrchestrationQuerySet, WorkloadStatus
+from orchestrations.models import Orchestration, OrchestrationQuerySet, case_of_workload_status
 from tasks.models import TaskRun
 from tasks.newest_runs import with_newest_runs
 from wallaroo_ui.keyset import KeysetPage, keyset_page
@@ -21,11 +21,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)
 
 # What needs somebody comes first.
-_RANK = Case(
-    When(workload_status=WorkloadStatus.ERROR, then=Value(0)),
-    When(workload_status=WorkloadStatus.ACTIVE, then=Value(1)),
-    default=Value(2),
-)
+_RANK = case_of_workload_status(error=0, active=1, inactive=2)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from tasks.newest_runs import with_newest_runs
 from tasks.schedules import Schedule
 from wallaroo_ui.executions.models import (
     FAILED,
-    FINISHED,
     UNFINISHED,
     Execution,
     ExecutionQuerySet,
@@ -76,7 +75,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """Return those of the orchestrations that `user` may see."""
-        return self.filter(orchestration__in=Orchestration.objects.visible_to(user))
+        return self.filter(orchestration__workspace__in=Workspace.objects.visible_to(user))
 
     def newest_first(self) -> Self:
         """Return the latest made first."""
@@ -308,7 +307,7 @@ class TaskRunQuerySet(ExecutionQuerySet):
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """Return those of the tasks that `user` may see."""
-        return self.filter(orchestration__in=Orchestration.objects.visible_to(user))
+        return self.filter(orchestration__workspace__in=Workspace.objects.visible_to(user))
 
     def with_relations(self) -> Self:
         """Fetch along what launching, following and showing a run look at."""
@@ -450,23 +449,31 @@ class TaskRun(Execution):
             models.Index(fields=["task", "-queued_at", "-id"]),
             models.Index(fields=["ended_at"]),
             models.Index(fields=["orchestration", "-queued_at", "-id"]),
-            # The latest failures of the whole server, for its overview: among a million runs
-            # that succeeded they are few, and the newest ones stand at the head.
+            # SQLite takes an index with a condition where the query says the same without a
+            # parameter. A run that has ended is one in a finished status: see the constraint.
+            # The latest failures of the whole server, for its overview.
             models.Index(
-                fields=["-ended_at"],
-                condition=Q(status__in=sorted(FAILED)),
-                name="run_latest_failures",
+                fields=["status", "-ended_at"],
+                condition=Q(ended_at__isnull=False),
+                name="run_latest_verdicts",
             ),
             # What the status of a workload is made of: its latest verdict, and what goes on.
             models.Index(
                 fields=["orchestration", "-ended_at"],
-                condition=Q(status__in=sorted(FINISHED)),
+                condition=Q(ended_at__isnull=False),
                 name="run_verdict_of_workload",
             ),
             models.Index(
                 fields=["orchestration"],
-                condition=Q(status__in=sorted(UNFINISHED)),
+                condition=Q(ended_at__isnull=True),
                 name="run_unfinished_of_workload",
+            ),
+            # The retry of a run: where few are retries, SQLite takes the unique index, full of
+            # nulls, for one that tells nothing apart, and reads the whole table instead.
+            models.Index(
+                fields=["retry_of"],
+                condition=Q(retry_of__isnull=False),
+                name="run_retries",
             ),
         ]
         constraints = [
@@ -474,7 +481,7 @@ class TaskRun(Execution):
             models.UniqueConstraint(fields=["task", "due_at", "attempt"], name="one_run_a_tick"),
             models.UniqueConstraint(
                 fields=["task"],
-                condition=Q(trigger="continuous", status__in=sorted(UNFINISHED)),
+                condition=Q(trigger="continuous", status__in=UNFINISHED),
                 name="one_live_run_of_a_continuous_task",
             ),
         ]

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import CharField, Count, Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from orchestrations.models import Orchestration, Packaging, Version
@@ -211,10 +213,14 @@ def _runs(*, at: datetime) -> list[RunRow]:
     Each goes by keys, found in the runs' own table by an index: a part of a union has no limit
     of its own, and a database that joins first may read everything.
     """
-    held = TaskRun.objects.filter(status__in=sorted(HELD)).order_by("queued_at").values("pk")
+    held = TaskRun.objects.filter(status__in=HELD).order_by("queued_at").values("pk")
     waiting = TaskRun.objects.startable(at=at).values("pk")[:ROWS_SHOWN]
-    # Sorted as in the condition of their index: SQLite wants it written alike.
-    failed = TaskRun.objects.filter(status__in=sorted(FAILED)).order_by("-ended_at").values("pk")
+    # The newest of each status stand at the head of an index, those of all of them nowhere.
+    ended = TaskRun.objects.filter(ended_at__isnull=False).order_by("-ended_at")
+    newest_of_each = (
+        Q(pk__in=ended.filter(status=status).values("pk")[:FAILURES_LOOKED_AT]) for status in FAILED
+    )
+    failed = ended.filter(reduce(or_, newest_of_each)).values("pk")
     # A run is told apart from those after it by when it was asked for: that is the index.
     later = TaskRun.objects.filter(
         task=OuterRef("task"), queued_at__gt=OuterRef("queued_at"), status__in=FINISHED
@@ -233,8 +239,8 @@ def _runs(*, at: datetime) -> list[RunRow]:
     by_list: dict[str, list[RunRow]] = {GOING_ON: [], QUEUED: [], FAILING: []}
     for row in sorted(rows, key=lambda row: row.queued_at):
         by_list[row.list].append(row)
-    newest = sorted(by_list[FAILING], key=lambda row: row.ended_at or at, reverse=True)
-    return [*by_list[GOING_ON], *by_list[QUEUED], *newest]
+    latest = sorted(by_list[FAILING], key=lambda row: row.ended_at or at, reverse=True)
+    return [*by_list[GOING_ON], *by_list[QUEUED], *latest]
 
 
 def _rows(runs: QuerySet[Any], name: str) -> QuerySet[Any, dict[str, Any]]:

@@ -44,11 +44,11 @@ from wallaroo_ui.workspaces.models import Workspace
 RUNS_PER_PAGE = 25
 RUNS_AHEAD = 5
 # What the list of runs can be narrowed to, in the words of the choice.
-RUN_FILTERS: dict[str, tuple[str, frozenset[Status]]] = {
+RUN_FILTERS: dict[str, tuple[str, tuple[Status, ...]]] = {
     "live": ("Waiting or running", UNFINISHED),
     "failed": ("Failed in any way", FAILED),
     **{
-        status.value: (f"Only {status.label}", frozenset({status}))
+        status.value: (f"Only {status.label}", (status,))
         for status in Status
         if status not in UNFINISHED
     },

@@ -24,10 +24,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='taskrun',
-            index=models.Index(condition=models.Q(('status__in', ['failure', 'killed', 'lost', 'success', 'timed_out'])), fields=['orchestration', '-ended_at'], name='run_verdict_of_workload'),
+            index=models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['orchestration', '-ended_at'], name='run_verdict_of_workload'),
         ),
         migrations.AddIndex(
             model_name='taskrun',
-            index=models.Index(condition=models.Q(('status__in', ['queued', 'running', 'starting'])), fields=['orchestration'], name='run_unfinished_of_workload'),
+            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['orchestration'], name='run_unfinished_of_workload'),
         ),
     ]

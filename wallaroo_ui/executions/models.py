@@ -89,11 +89,12 @@ class Status(models.TextChoices):
     LOST = "lost", "Lost"  # Its supervisor is gone and left no verdict.
 
 
+# Sorted: constraints list them, and must read alike in every process.
 # The statuses in which a node holds an execution, and so one of its slots.
-HELD = frozenset({Status.STARTING, Status.RUNNING})
-UNFINISHED = frozenset({Status.QUEUED}) | HELD
-FINISHED = frozenset(Status) - UNFINISHED
-FAILED = frozenset({Status.FAILURE, Status.TIMED_OUT, Status.LOST})
+HELD = tuple(sorted({Status.STARTING, Status.RUNNING}))
+UNFINISHED = tuple(sorted({Status.QUEUED, *HELD}))
+FINISHED = tuple(sorted(set(Status) - set(UNFINISHED)))
+FAILED = tuple(sorted({Status.FAILURE, Status.TIMED_OUT, Status.LOST}))
 
 
 class ExecutionQuerySet(models.QuerySet[Any]):
@@ -101,11 +102,11 @@ class ExecutionQuerySet(models.QuerySet[Any]):
 
     def unfinished(self) -> Self:
         """Return those that are waiting or going on."""
-        return self.filter(status__in=UNFINISHED)
+        return self.filter(ended_at__isnull=True)
 
     def finished(self) -> Self:
         """Return those that have their verdict."""
-        return self.filter(status__in=FINISHED)
+        return self.filter(ended_at__isnull=False)
 
     def held_by(self, node: Node) -> Self:
         """Return those that take up a slot of `node`."""
@@ -168,8 +169,8 @@ class Execution(models.Model):
         abstract = True
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=sorted(UNFINISHED), ended_at=None)
-                | (Q(status__in=sorted(FINISHED)) & Q(ended_at__isnull=False)),
+                condition=Q(status__in=UNFINISHED, ended_at=None)
+                | (Q(status__in=FINISHED) & Q(ended_at__isnull=False)),
                 name="%(app_label)s_%(class)s_ended_when_finished",
             )
         ]

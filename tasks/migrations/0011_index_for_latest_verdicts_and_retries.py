@@ -16,6 +16,10 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='taskrun',
-            index=models.Index(condition=models.Q(('status__in', ['failure', 'lost', 'timed_out'])), fields=['-ended_at'], name='run_latest_failures'),
+            index=models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['status', '-ended_at'], name='run_latest_verdicts'),
+        ),
+        migrations.AddIndex(
+            model_name='taskrun',
+            index=models.Index(condition=models.Q(('retry_of__isnull', False)), fields=['retry_of'], name='run_retries'),
         ),
     ]
