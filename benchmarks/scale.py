@@ -8,7 +8,6 @@ without a network, as its busiest reader does: in a workspace with half of every
 orchestration with 2,000 tasks, a task with 1,000 runs. The floor is `/healthz`.
 """
 
-import gc
 import os
 import sys
 import tempfile
@@ -248,8 +247,9 @@ def measure(world: dict[str, Any]) -> int:
     """Print what each page costs; return 1 if one needs more queries than it may."""
     from django.test import Client
 
-    gc.collect()
-    gc.freeze()  # As the web process does.
+    from wallaroo_ui.management.commands.web import collect_garbage_less
+
+    collect_garbage_less()  # As the web process does.
     floor, worst = 0.0, 0
     print(f"{'':34} queries      p50       p95   p50/floor")
     for who, addresses in (("user", pages(world)), ("admin", admin_pages())):

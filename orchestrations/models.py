@@ -73,6 +73,8 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
     def with_workload_status(self) -> Self:
         """Add `workload_status`, `is_going_on`, and when its last run was and its next will be."""
         # Through the reverse relation: this floor knows that tasks have runs and a next one.
+        # Each asks for something that a row without a run cannot have: with an outer join, a
+        # database would sort all the runs of each to find its last one.
         same = Orchestration.objects.filter(pk=OuterRef("pk"))
         latest = (
             same.filter(runs__ended_at__isnull=False)
@@ -84,7 +86,11 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
             .order_by("tasks__next_run_at")
             .values("tasks__next_run_at")[:1]
         )
-        last_run = same.order_by("-runs__queued_at").values("runs__queued_at")[:1]
+        last_run = (
+            same.filter(runs__isnull=False)
+            .order_by("-runs__queued_at")
+            .values("runs__queued_at")[:1]
+        )
         has_run = same.filter(runs__isnull=False, runs__ended_at__isnull=True)
         return self.annotate(
             latest_verdict=Subquery(latest),

@@ -4,6 +4,7 @@ With SCREENS set to a folder, the pictures of docs/screens are made there on the
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, Page, Request, ViewportSize
 
 from tasks.models import Task
 from tests.browser.conftest import Visitor
-from tests.browser.tour import Stop, prepare
+from tests.browser.tour import Stop, at_rest, prepare
 from tests.factories import make_orchestration, make_run, start_task
 from tests.processes import Processes, finished, wait_until
 from wallaroo_ui.executions.models import Status
@@ -35,10 +36,17 @@ def tour(team: Workspace) -> list[Stop]:
     return stops
 
 
-def at_rest(page: Page) -> None:
-    """Wait until what a page fetches after it has come is there."""
-    page.wait_for_load_state("load")
-    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping')")
+def walk(visitor: Visitor, tour: list[Stop]) -> Iterator[Stop]:
+    """Visit every page: first those for nobody in particular, then those of the owner."""
+    for stop in tour:
+        if stop.is_outside:
+            stop.visit(visitor.page, visitor.url)
+            yield stop
+    visitor.log_in("owner")
+    for stop in tour:
+        if not stop.is_outside:
+            stop.visit(visitor.page, visitor.url)
+            yield stop
 
 
 def keep_picture(page: Page, name: str, kind: str) -> None:
@@ -61,17 +69,10 @@ def test_no_page_keeps_anybody_out(
     theme: Literal["light", "dark"], browser: Browser, server: Processes, tour: list[Stop]
 ) -> None:
     context = browser.new_context(color_scheme=theme, viewport=WIDE)
-    visitor = Visitor(context, server.url)
-    page, found = visitor.page, []
-    visitor.open("/login/")
-    found += violations(page, Stop("login", "/login/"), theme)
-    keep_picture(page, "login", theme)
-    visitor.log_in("owner")
-    for stop in tour:
-        visitor.open(stop.path)
-        at_rest(page)
-        found += violations(page, stop, theme)
-        keep_picture(page, stop.name, theme)
+    visitor, found = Visitor(context, server.url), []
+    for stop in walk(visitor, tour):
+        found += violations(visitor.page, stop, theme)
+        keep_picture(visitor.page, stop.name, theme)
     assert "\n".join(found) == ""
     assert [text for text in visitor.complaints if "404" not in text] == []
 
@@ -81,10 +82,7 @@ def test_no_page_scrolls_sideways_on_a_phone(
 ) -> None:
     visitor = Visitor(browser.new_context(viewport=PHONE), server.url)
     page, too_wide = visitor.page, []
-    visitor.log_in("owner")
-    for stop in tour:
-        visitor.open(stop.path)
-        at_rest(page)
+    for stop in walk(visitor, tour):
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             too_wide.append(stop.name)
         keep_picture(page, stop.name, "phone")
@@ -110,8 +108,7 @@ def test_no_page_asks_another_server_and_the_first_one_is_light(
     at_rest(page)
     assert 20_000 < sum(sizes) <= FIRST_PAGE_BYTES  # Less would mean that something was missed.
     for stop in tour:
-        page.goto(f"{visitor.url}{stop.path}")
-        at_rest(page)
+        stop.visit(page, visitor.url)
     assert hosts == {urlsplit(visitor.url).netloc}
 
 

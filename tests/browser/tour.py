@@ -1,11 +1,14 @@
 """A workspace in which something of everything has happened, and every page that shows it."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import Page
 
 from orchestrations.models import Orchestration
 from tasks.models import Kind, SkippedTicks, Task, TaskRun
@@ -19,8 +22,10 @@ from tests.factories import (
     make_task,
     make_user,
     make_version,
+    make_workspace,
     start_task,
 )
+from wallaroo_ui.accounts import devices
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions import logstore, supervisor
 from wallaroo_ui.executions.models import Node, Status
@@ -44,6 +49,7 @@ for batch in range(limit):
     time.sleep(1)
 '''
 WAITING = 'import time\nprint("connected", flush=True)\ntime.sleep(600)\n'
+HTML = {"Content-Type": "text/html"}
 NAMES = (
     "churn-scores", "fraud-retrain", "nightly-forecast", "feature-backfill", "drift-report",
     "embeddings-refresh", "invoice-ocr", "price-elasticity", "support-triage", "warehouse-sync",
@@ -58,10 +64,34 @@ KeyError: 'model'
 
 @dataclass(frozen=True)
 class Stop:
-    """A page of the tour: what its pictures are called, and where it is."""
+    """A page of the tour: what its pictures are called, and where it is.
+
+    Attributes:
+        act: what leads from the address to the page, where that is more than to open it.
+        body: what the server would answer at the address, if it could be made to.
+        is_outside: nobody is logged in there.
+    """
 
     name: str
     path: str
+    act: Callable[[Page], object] | None = None
+    body: str = ""
+    is_outside: bool = False
+
+    def visit(self, page: Page, server: str) -> None:
+        """Open the page, and wait until what it fetches after it has come is there."""
+        if self.body:
+            page.route(f"**{self.path}", lambda route: route.fulfill(body=self.body, headers=HTML))
+        page.goto(f"{server}{self.path}")
+        if self.act:
+            self.act(page)
+        at_rest(page)
+
+
+def at_rest(page: Page) -> None:
+    """Wait until nothing is on its way to a page any more."""
+    page.wait_for_load_state("load")
+    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping')")
 
 
 def prepare(team: Workspace) -> list[Stop]:
@@ -70,7 +100,9 @@ def prepare(team: Workspace) -> list[Stop]:
     owner = User.objects.get(username="owner")
     User.objects.filter(pk=owner.pk).update(is_superuser=True, is_staff=True)
     add_member(team, make_user("collaborator"), Role.COLLABORATOR)
-    invite(workspace=team, email="new@example.com", role=Role.VIEWER, by=owner, at=now)
+    _, token = invite(workspace=team, email="new@example.com", role=Role.VIEWER, by=owner, at=now)
+    empty = make_workspace(owner, name="empty")
+    asked, _ = devices.ask(address="192.0.2.7", user_agent="WallarooSDK/2026.2", at=now)
     for name in NAMES:
         orchestration = make_orchestration(
             team, name=name, file_name=f"{name}.zip", created_by=owner, script=SCRIPT
@@ -86,6 +118,7 @@ def prepare(team: Workspace) -> list[Stop]:
         last_due_at=now.replace(hour=0) - timedelta(days=3),
     )  # fmt: skip
     failed = _failed(nightly, now)
+    succeeded = nightly.runs.filter(status=Status.SUCCESS).newest_first()[0]
     running = start_task(
         make_orchestration(team, name="stream-scores", script=WAITING, created_by=owner),
         kind=Kind.CONTINUOUS, user=owner, name="keep scoring",
@@ -98,9 +131,21 @@ def prepare(team: Workspace) -> list[Stop]:
     def page(name: str, route: str, *arguments: object) -> Stop:
         return Stop(name, reverse(route, args=arguments))
 
+    def stop_selected(page: Page) -> None:
+        page.get_by_label("Select churn-scores").check()
+        page.get_by_role("button", name="Stop…").click()
+        page.get_by_role("button", name="Stop for good").wait_for()
+
+    def make_token(page: Page) -> None:
+        page.get_by_label("Name").fill("nightly export")
+        page.get_by_role("button", name="Make the token").click()
+        page.get_by_role("heading", name="For the SDK").wait_for()
+
     return [
         Stop("workloads", team.get_absolute_url()),
         Stop("workloads-failing", f"{team.get_absolute_url()}?status=error"),
+        Stop("workloads-empty", empty.get_absolute_url()),
+        Stop("tasks-stop", team.get_absolute_url(), act=stop_selected),
         page("upload", "orchestrations:upload", team.pk),
         page("orchestration", "orchestrations:detail", star.pk),
         page("orchestration-runs", "orchestrations:runs", star.pk),
@@ -116,6 +161,7 @@ def prepare(team: Workspace) -> list[Stop]:
         page("task-stop", "tasks:kill", nightly.pk),
         page("run-failed", "tasks:run-detail", failed.pk),
         page("run-live", "tasks:run-detail", run.pk),
+        page("run-success", "tasks:run-detail", succeeded.pk),
         Stop("search", f"{reverse('tasks:search')}?q=scores"),
         page("workspaces", "workspaces:list"),
         page("workspace", "workspaces:detail", team.pk),
@@ -124,14 +170,28 @@ def prepare(team: Workspace) -> list[Stop]:
         page("connections", "connections:of-workspace", team.pk),
         page("connection", "connections:detail", connection.pk),
         page("connection-edit", "connections:edit", connection.pk),
+        page("connection-create", "connections:create"),
+        page("connection-delete", "connections:delete", connection.pk),
         page("account", "accounts:account"),
         page("token-create", "accounts:token-create"),
+        Stop("token-created", reverse("accounts:token-create"), act=make_token),
+        page("device", "accounts:device"),
+        Stop("device-question", f"{reverse('accounts:device')}?user_code={asked.shown_code}"),
         page("password-change", "accounts:password-change"),
         page("overview", "overview"),
         page("nodes", "nodes:list"),
         page("shortcuts", "shortcuts"),
         page("styleguide", "styleguide"),
+        page("admin", "admin:index"),
+        page("admin-runs", "admin:tasks_taskrun_changelist"),
+        page("admin-run", "admin:tasks_taskrun_change", failed.pk),
         Stop("not-found", "/nowhere/"),
+        Stop("bad-request", "/400", body=render_to_string("400.html")),
+        Stop("form-out-of-date", "/403", body=render_to_string("403_csrf.html")),
+        Stop("server-error", "/500", body=render_to_string("500.html")),
+        Stop("login", reverse("accounts:login"), is_outside=True),
+        Stop("invitation", reverse("workspaces:invitation", args=[token]), is_outside=True),
+        Stop("invitation-over", reverse("workspaces:invitation", args=["x"]), is_outside=True),
     ]
 
 
