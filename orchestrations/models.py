@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
@@ -72,26 +73,17 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
 
     def with_workload_status(self) -> Self:
         """Add `workload_status`, `is_going_on`, and when its last run was and its next will be."""
-        # Through the reverse relation: this floor knows that tasks have runs and a next one.
-        # Each asks for something that a row without a run cannot have: with an outer join, a
-        # database would sort all the runs of each to find its last one.
-        same = Orchestration.objects.filter(pk=OuterRef("pk"))
-        latest = (
-            same.filter(runs__ended_at__isnull=False)
-            .order_by("-runs__ended_at")
-            .values("runs__status")[:1]
-        )
+        # By name: this floor knows that tasks have runs and a next one, and nothing more of them.
+        runs = apps.get_model("tasks.TaskRun").objects.filter(orchestration=OuterRef("pk"))
+        tasks = apps.get_model("tasks.Task").objects.filter(orchestration=OuterRef("pk"))
+        latest = runs.filter(ended_at__isnull=False).order_by("-ended_at").values("status")[:1]
+        last_run = runs.order_by("-queued_at").values("queued_at")[:1]
         next_run = (
-            same.filter(tasks__state="active", tasks__next_run_at__isnull=False)
-            .order_by("tasks__next_run_at")
-            .values("tasks__next_run_at")[:1]
+            tasks.filter(state="active", next_run_at__isnull=False)
+            .order_by("next_run_at")
+            .values("next_run_at")[:1]
         )
-        last_run = (
-            same.filter(runs__isnull=False)
-            .order_by("-runs__queued_at")
-            .values("runs__queued_at")[:1]
-        )
-        has_run = same.filter(runs__isnull=False, runs__ended_at__isnull=True)
+        has_run = runs.filter(ended_at__isnull=True)
         return self.annotate(
             latest_verdict=Subquery(latest),
             last_run_at=Subquery(last_run),
