@@ -80,7 +80,7 @@ class Visitor:
 
     def _listen(self, message: Any) -> None:
         if message.type == "error":
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} ({self.page.url})")
 
     def _see(self, response: Response) -> None:
         if response.status >= 500:
@@ -105,7 +105,7 @@ def visitor(browser: Browser, server: Processes, team: Workspace) -> Iterator[Vi
     yield visitor
     context.close()
     # A refused form is an answer, not an error of the page.
-    assert [text for text in visitor.complaints if "422" not in text] == []
+    assert [text for text in visitor.complaints if "status of 422" not in text] == []
 
 
 @pytest.fixture

@@ -71,10 +71,12 @@ def test_no_page_keeps_anybody_out(
     context = browser.new_context(color_scheme=theme, viewport=WIDE)
     visitor, found = Visitor(context, server.url), []
     for stop in walk(visitor, tour):
+        said = visitor.complaints.copy()
         found += violations(visitor.page, stop, theme)
+        visitor.complaints[:] = said  # The checker tries styles that our policy forbids.
         keep_picture(visitor.page, stop.name, theme)
     assert "\n".join(found) == ""
-    assert [text for text in visitor.complaints if "404" not in text] == []
+    assert [text for text in visitor.complaints if "status of 404" not in text] == []
 
 
 def test_no_page_scrolls_sideways_on_a_phone(
