@@ -22,6 +22,11 @@ urlpatterns = [
         views.orchestration_upload,
         name="upload",
     ),
+    path(
+        "workspaces/<int:workspace_id>/workloads/sample/",
+        views.sample_upload,
+        name="sample",
+    ),
     path("orchestrations/<uuid:pk>/", views.orchestration_detail, name="detail"),
     path("orchestrations/<uuid:pk>/runs/", views.orchestration_runs, name="runs"),
     path("orchestrations/<uuid:pk>/versions/", views.orchestration_versions, name="versions"),

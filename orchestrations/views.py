@@ -7,11 +7,12 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from orchestrations import services
+from orchestrations import samples, services
 from orchestrations.archives import ArchiveRefused
 from orchestrations.forms import UploadForm
 from orchestrations.models import Orchestration, Version, WorkloadStatus
@@ -100,6 +101,15 @@ def orchestration_upload(request: AuthenticatedRequest, workspace_id: int) -> Ht
         },
         status=422 if request.method == "POST" else 200,
     )
+
+
+@require_POST
+@login_required
+def sample_upload(request: AuthenticatedRequest, workspace_id: int) -> HttpResponse:
+    """Upload the sample, for whoever wants something that runs before they write their own."""
+    workspace = visible_or_404(Workspace.objects.all(), request.user, pk=workspace_id)
+    require_change(workspace, request.user)
+    return redirect(samples.upload_donuts(workspace=workspace, user=request.user))
 
 
 @require_safe

@@ -214,6 +214,7 @@ ROWS = [
     Row("orchestrations:list", MEMBERS_LOOK, of_workspace),
     Row("orchestrations:upload", MEMBERS_CHANGE_PAGE, of_workspace),
     Row("orchestrations:upload", (LOGIN, 404, 403, 422, 422, 422), of_workspace, "post"),
+    Row("orchestrations:sample", MEMBERS_CHANGE, of_workspace, "post"),
     Row("orchestrations:detail", MEMBERS_LOOK, of_orchestration),
     Row("orchestrations:runs", MEMBERS_LOOK, of_orchestration),
     Row("orchestrations:versions", MEMBERS_LOOK, of_orchestration),

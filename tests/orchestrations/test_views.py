@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from orchestrations.models import Orchestration
+from orchestrations.models import Orchestration, Version
 from tasks.models import Task
 from tests.factories import NOON, make_orchestration, make_run, make_task, make_zip
 from wallaroo_ui.executions.models import Status
@@ -183,6 +183,19 @@ def test_htmx_is_led_there_too(
 ) -> None:
     response = upload(owner_client, workspace, make_zip({"main.py": ""}), **HTMX)
     assert response["HX-Redirect"] == Orchestration.objects.get().get_absolute_url()  # type: ignore[index]
+
+
+def test_an_empty_workspace_begins_with_the_sample(
+    owner_client: Client, workspace: Workspace
+) -> None:
+    url = reverse("orchestrations:sample", args=[workspace.pk])
+    empty = owner_client.get(workspace.get_absolute_url()).content.decode()
+    assert f'action="{url}"' in empty
+    response = owner_client.post(url)
+    sample = Orchestration.objects.get(workspace=workspace)
+    assert response.headers["Location"] == sample.get_absolute_url()
+    assert sample.display_name == "donuts"
+    assert sample.newest.status == Version.Status.PENDING_PACKAGING
 
 
 def test_a_refusal_lists_every_problem_with_422(owner_client: Client, workspace: Workspace) -> None:
