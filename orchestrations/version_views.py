@@ -25,7 +25,7 @@ from orchestrations.models import Orchestration, Packaging, Version
 from tasks.models import Task
 from wallaroo_ui.executions import logstore
 from wallaroo_ui.executions.http import log_response
-from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.htmx import AuthenticatedRequest, render_page_or_region
 from wallaroo_ui.streaming import stream_file
 from wallaroo_ui.workspaces.access import may_change, require_change, visible_or_404
 
@@ -65,7 +65,7 @@ def version_upload(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         except Orchestration.DoesNotExist as error:
             raise Http404 from error
         else:
-            return go_to(request, version.get_absolute_url())
+            return redirect(version)
     return render_page_or_region(
         request,
         page="orchestrations/version_upload.html",

@@ -22,7 +22,6 @@ from tasks.models import Task, TaskRun
 from tasks.state_words import state_of
 from wallaroo_ui.htmx import (
     AuthenticatedRequest,
-    go_to,
     opens_dialog,
     render_page_or_region,
     wants_region,
@@ -85,7 +84,7 @@ def orchestration_upload(request: AuthenticatedRequest, workspace_id: int) -> Ht
         except ArchiveRefused as refusal:
             problems = refusal.problems
         else:
-            return go_to(request, orchestration.get_absolute_url())
+            return redirect(orchestration)
     return render_page_or_region(
         request,
         page="orchestrations/orchestration_upload.html",

@@ -30,7 +30,6 @@ from wallaroo_ui.executions.models import FAILED, UNFINISHED, Status
 from wallaroo_ui.forms import time_zones
 from wallaroo_ui.htmx import (
     AuthenticatedRequest,
-    go_to,
     opens_dialog,
     render_page_or_region,
     wants_region,
@@ -73,7 +72,7 @@ def task_create(request: AuthenticatedRequest, orchestration_id: UUID) -> HttpRe
         except services.NotRunnable as refusal:
             form.add_error(None, str(refusal))
         else:
-            return go_to(request, (task.last_run or task).get_absolute_url())
+            return redirect(task.last_run or task)
     return _task_form_page(request, form, orchestration)
 
 
@@ -154,7 +153,7 @@ def task_edit(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         except services.NotRunnable as refusal:
             form.add_error(None, str(refusal))
         else:
-            return go_to(request, task.get_absolute_url())
+            return redirect(task)
     return _task_form_page(request, form, task.orchestration, task)
 
 
@@ -197,8 +196,8 @@ def task_run(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             )
         except services.NotRunnable as refusal:
             messages.error(request, str(refusal))
-            return go_to(request, task.get_absolute_url())
-        return go_to(request, run.get_absolute_url())
+            return redirect(task)
+        return redirect(run)
     return render_page_or_region(
         request,
         page="tasks/task_run.html",

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
 from django.utils.cache import (
     get_conditional_response,
@@ -65,11 +65,6 @@ def render_page_or_region(
     response = TemplateResponse(request, template, context, status=status)
     patch_vary_headers(response, HTMX_HEADERS)
     return response
-
-
-def go_to(request: HtmxHttpRequest, url: str) -> HttpResponse:
-    """Redirect to a page, in htmx's way where htmx asked."""
-    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
 
 
 class RedirectMiddleware:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from wallaroo_ui.connections import access, services
 from wallaroo_ui.connections.forms import USUAL_TYPES, ConnectionForm, LinkForm, NewConnectionForm
 from wallaroo_ui.connections.models import Connection, ConnectionQuerySet, DetailsUnreadable
-from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.htmx import AuthenticatedRequest, render_page_or_region
 from wallaroo_ui.json_text import JSONRefused, show_object
 from wallaroo_ui.workspaces.access import may_change, visible_or_404
 from wallaroo_ui.workspaces.models import Workspace
@@ -65,7 +65,7 @@ def connection_create(request: AuthenticatedRequest) -> HttpResponse:
         except JSONRefused as refusal:
             form.add_error("details", str(refusal))
         else:
-            return go_to(request, connection.get_absolute_url())
+            return redirect(connection)
     return _form_page(request, form)
 
 
@@ -113,7 +113,7 @@ def connection_edit(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         except JSONRefused as refusal:
             form.add_error("details", str(refusal))
         else:
-            return go_to(request, connection.get_absolute_url())
+            return redirect(connection)
     return _form_page(request, form, connection, problem)
 
 
@@ -131,7 +131,7 @@ def connection_link(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         services.link_connection(connection=connection, workspace=workspace, user=request.user)
     except services.ConnectionGone as error:
         raise Http404 from error
-    return go_to(request, connection.get_absolute_url())
+    return redirect(connection)
 
 
 @require_POST

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.forms import time_zones
-from wallaroo_ui.htmx import AuthenticatedRequest, go_to, render_page_or_region
+from wallaroo_ui.htmx import AuthenticatedRequest, render_page_or_region
 from wallaroo_ui.keyset import keyset_page
 from wallaroo_ui.workspaces import activity, invitations, services
 from wallaroo_ui.workspaces.access import require_owner, visible_or_404
@@ -86,7 +86,7 @@ def workspace_create(request: AuthenticatedRequest) -> HttpResponse:
         except services.WorkspaceRefused as refusal:
             form.add_error("name", str(refusal))
         else:
-            return go_to(request, workspace.page_url)
+            return redirect(workspace.page_url)
     return render_page_or_region(
         request,
         page="workspaces/workspace_create.html",
@@ -144,7 +144,7 @@ def defaults_set(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         by=request.user,
     )
     messages.success(request, "The defaults are saved. They hold for new tasks.")
-    return go_to(request, workspace.page_url)
+    return redirect(workspace.page_url)
 
 
 @require_POST
@@ -167,7 +167,7 @@ def member_add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     messages.success(
         request, f"{member.user} is a member now, with the role {member.get_role_display()}."
     )
-    return go_to(request, workspace.page_url)
+    return redirect(workspace.page_url)
 
 
 def _invite(
