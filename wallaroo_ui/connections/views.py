@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
@@ -18,6 +17,7 @@ from wallaroo_ui.connections.forms import USUAL_TYPES, ConnectionForm, LinkForm,
 from wallaroo_ui.connections.models import Connection, ConnectionQuerySet, DetailsUnreadable
 from wallaroo_ui.htmx import AuthenticatedRequest, render_page_or_region
 from wallaroo_ui.json_text import JSONRefused, show_object
+from wallaroo_ui.keyset import keyset_page
 from wallaroo_ui.workspaces.access import may_change, visible_or_404
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -194,7 +194,12 @@ def _list_page(
         .select_related("created_by")
         .with_workspaces_seen_by(request.user)
     )
-    page = Paginator(shown, CONNECTIONS_PER_PAGE).get_page(request.GET.get("page"))
+    page = keyset_page(
+        shown,
+        order=("name", "pk"),
+        cursor=request.GET.get("cursor", ""),
+        size=CONNECTIONS_PER_PAGE,
+    )
     return render_page_or_region(
         request,
         page="connections/connection_list.html",
