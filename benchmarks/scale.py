@@ -212,12 +212,21 @@ def pages(world: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
         yield f"Orchestration, {part}", url, True
     newest = [orchestration.pk, orchestration.newest.number]
     yield "Orchestration, packaging", reverse("orchestrations:packaging", args=newest), True
+    yield "Upload", reverse("orchestrations:upload", args=[world["workspace"].pk]), False
+    yield "Version", orchestration.newest.get_absolute_url(), False
+    yield (
+        "Version, main.py",
+        reverse("orchestrations:archive-file", args=[*newest, "main.py"]),
+        False,
+    )
     yield "Create Task", reverse("tasks:create", args=[orchestration.pk]), False
     yield "Task", task.get_absolute_url(), False
     yield "Task, runs polled", task.get_absolute_url(), True
     yield "Task, only failed runs", f"{task.get_absolute_url()}?status=failed", True
     yield "Task, summary", reverse("tasks:summary", args=[task.pk]), True
     yield "Task, history", reverse("tasks:history", args=[task.pk]), True
+    yield "Edit Task", reverse("tasks:edit", args=[task.pk]), False
+    yield "Run with other arguments", reverse("tasks:run", args=[task.pk]), False
     yield "Stop Task", reverse("tasks:kill", args=[task.pk]), True
     for name in ("run", "running"):
         run = world[name]
@@ -234,13 +243,21 @@ def pages(world: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
     yield "Your account", reverse("accounts:account"), False
 
 
-def admin_pages() -> Iterator[tuple[str, str, bool]]:
+def admin_pages(world: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
     """Yield what only platform admins ask for."""
     from django.urls import reverse
 
     yield "Nodes", reverse("nodes:list"), False
     yield "Overview", reverse("overview"), False
     yield "Overview, polled", reverse("overview"), True
+    yield "Admin", reverse("admin:index"), False
+    for app, model in (
+        ("orchestrations", "orchestration"),
+        ("tasks", "task"),
+        ("tasks", "taskrun"),
+    ):
+        yield f"Admin, list of {model}s", reverse(f"admin:{app}_{model}_changelist"), False
+    yield "Admin, run", reverse("admin:tasks_taskrun_change", args=[world["run"].pk]), False
 
 
 def measure(world: dict[str, Any]) -> int:
@@ -252,7 +269,7 @@ def measure(world: dict[str, Any]) -> int:
     collect_garbage_less()  # As the web process does.
     floor, worst = 0.0, 0
     print(f"{'':34} queries      p50       p95   p50/floor")
-    for who, addresses in (("user", pages(world)), ("admin", admin_pages())):
+    for who, addresses in (("user", pages(world)), ("admin", admin_pages(world))):
         client = Client()
         client.force_login(world[who])
         for name, url, is_region in addresses:
