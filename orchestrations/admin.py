@@ -21,8 +21,8 @@ class OrchestrationAdmin(HistoryAdmin):
         "workspace__name",
         "created_by__email",
     )
-    list_select_related = ("workspace", "created_by", "newest")
-    date_hierarchy = "created_at"
+    list_prefetch = ("workspace", "created_by", "newest")
+    ordering = ("-created_at", "-pk")
     actions = ("package_again",)
 
     @admin.display(ordering="newest__status")
@@ -45,8 +45,8 @@ class VersionAdmin(HistoryAdmin):
     list_display = ("orchestration", "number", "status", "file_name", "created_by", "created_at")
     list_filter = ("status", "created_at", "orchestration__workspace")
     search_fields = ("orchestration__name", "orchestration__id", "file_name", "sha")
-    list_select_related = ("orchestration__newest", "created_by")
-    date_hierarchy = "created_at"
+    list_prefetch = ("orchestration__newest", "created_by")
+    ordering = ("-created_at", "-pk")
     actions = ("package_again",)
 
     @admin.action(description="Package again")
@@ -73,8 +73,8 @@ class PackagingAdmin(HistoryAdmin):
     )
     list_filter = ("status", "node", "queued_at")
     search_fields = ("id", "version__orchestration__name", "version__file_name", "reason")
-    list_select_related = ("version__orchestration__newest", "node")
-    date_hierarchy = "queued_at"
+    list_prefetch = ("version__orchestration__newest", "node")
+    ordering = ("-queued_at", "-pk")
     actions = ("stop",)
 
     @admin.action(description="Stop")

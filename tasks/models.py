@@ -198,6 +198,7 @@ class Task(models.Model):
 
     class Meta:
         indexes = [
+            models.Index(fields=["-created_at", "-id"]),
             models.Index(fields=["orchestration", "-created_at", "-id"]),
             models.Index(
                 fields=["next_run_at"], condition=Q(state="active"), name="task_next_tick"
@@ -420,7 +421,7 @@ class TaskRun(Execution):
 
     spool_name = "runs"
 
-    task = models.ForeignKey(Task, models.CASCADE, related_name="runs")
+    task = models.ForeignKey(Task, models.CASCADE, related_name="runs", db_index=False)
     orchestration = models.ForeignKey(
         Orchestration, models.CASCADE, related_name="runs", db_index=False
     )
