@@ -421,7 +421,7 @@ class TaskRun(Execution):
 
     spool_name = "runs"
 
-    task = models.ForeignKey(Task, models.CASCADE, related_name="runs", db_index=False)
+    task = models.ForeignKey(Task, models.CASCADE, related_name="runs")
     orchestration = models.ForeignKey(
         Orchestration, models.CASCADE, related_name="runs", db_index=False
     )

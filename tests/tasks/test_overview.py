@@ -222,7 +222,7 @@ def test_the_page_leads_to_where_one_acts(
     client.force_login(admin)
     now = timezone.now()
     task = make_task(name="nightly", kind=Kind.SCHEDULED, next_run_at=now - HOUR)
-    failed = make_run(task, status=Status.FAILURE, reason="exit status 1")
+    failed = make_run(task, status=Status.FAILURE, reason="exit status 1", ended_at=now)
     stuck = make_run(make_task(name="hangs"), status=Status.RUNNING, node=node, started_at=NOON)
     for _ in range(12):
         make_run(status=Status.QUEUED)
