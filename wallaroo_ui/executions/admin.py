@@ -19,6 +19,7 @@ class HistoryAdmin(admin.ModelAdmin[Any]):
             all rows of theirs before it takes the first hundred.
     """
 
+    list_per_page = 50
     show_full_result_count = False
     list_select_related = ()
     list_prefetch: tuple[str, ...] = ()
