@@ -284,13 +284,16 @@ def test_a_restart_of_the_server_loses_and_doubles_no_line(
     visitor.open(written.path)
     expect(page.locator("#L20")).to_be_visible()
     expect(page.locator("#log-live")).to_be_visible()
-    web = parts(server.running[0])["web"]
+    serve = server.running[0]
 
-    web.suspend()  # `serve` starts another one as soon as this one is gone.
-    written.count(20)
-    web.kill()
-    expect(page.locator("#notice")).to_have_text("Connection lost, trying again…")
-    written.count(20)
+    serve.suspend()  # It starts another web process as soon as this one is gone.
+    parts(serve)["web"].kill()
+    try:
+        written.count(20)
+        expect(page.locator("#notice")).to_have_text("Connection lost, trying again…")
+        written.count(20)
+    finally:
+        serve.resume()
     wait_until(lambda: answers(f"{server.url}/healthz"), "the web process to be back")
 
     expect(page.locator("#L60")).to_be_visible()

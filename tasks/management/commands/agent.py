@@ -18,12 +18,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--end-runs", action="store_true", help="end this host's runs when the agent is stopped"
         )
-        parser.add_argument("--die-with-parent", action="store_true", help="used by serve")
+        parser.add_argument("--die-with-parent", type=int, metavar="PID", help="used by serve")
 
-    def handle(self, *, end_runs: bool, die_with_parent: bool, **_: Any) -> None:
+    def handle(self, *, end_runs: bool, die_with_parent: int | None, **_: Any) -> None:
         """Run until SIGTERM or SIGINT."""
-        if die_with_parent:
-            processes.die_with_parent()
+        if die_with_parent is not None:
+            processes.die_with_parent(die_with_parent)
         agent = Agent(ends_runs=end_runs)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: agent.stop())

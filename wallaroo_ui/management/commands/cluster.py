@@ -66,12 +66,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take what `serve` passes on."""
-        parser.add_argument("--die-with-parent", action="store_true", help="used by serve")
+        parser.add_argument("--die-with-parent", type=int, metavar="PID", help="used by serve")
 
-    def handle(self, *, die_with_parent: bool, **_: Any) -> None:
+    def handle(self, *, die_with_parent: int | None, **_: Any) -> None:
         """Run until SIGTERM or SIGINT; fail if the cluster ends by itself."""
-        if die_with_parent:
-            processes.die_with_parent()
+        if die_with_parent is not None:
+            processes.die_with_parent(die_with_parent)
         processes.leave_no_orphans()
         asked_to_stop = False
 

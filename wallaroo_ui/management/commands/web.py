@@ -45,12 +45,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take what `serve` passes on."""
-        parser.add_argument("--die-with-parent", action="store_true", help="used by serve")
+        parser.add_argument("--die-with-parent", type=int, metavar="PID", help="used by serve")
 
-    def handle(self, *, die_with_parent: bool, **_: Any) -> None:
+    def handle(self, *, die_with_parent: int | None, **_: Any) -> None:
         """Run until SIGTERM or SIGINT."""
-        if die_with_parent:
-            processes.die_with_parent()
+        if die_with_parent is not None:
+            processes.die_with_parent(die_with_parent)
         # Static files, which whitenoise reads as a whole. They are small; whatever may be
         # large goes through wallaroo_ui.streaming.
         warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume")
