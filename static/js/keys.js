@@ -65,6 +65,12 @@
     act(key);
   });
 
+  // Who types at once is faster than htmx, which takes up a form a moment after it is shown.
+  document.addEventListener("htmx:load", ({ target }) => {
+    const list = target.querySelector("[data-switcher]"), input = list?.querySelector("input");
+    if (input && input.value !== input.defaultValue) htmx.trigger(list, "typed");
+  });
+
   // The switch itself, wherever the list of shortcuts is shown.
   const showSwitch = () => { const box = document.getElementById("keys-on"); if (box) box.checked = isOn(); };
   document.addEventListener("change", ({ target }) => {

@@ -78,6 +78,27 @@ def test_the_main_journey_by_keyboard_alone(
     expect(page.get_by_role("heading", name="by keys")).to_be_visible()
 
 
+def test_what_is_typed_the_moment_the_switcher_opens_is_searched_for(
+    visitor: Visitor, team: Workspace
+) -> None:
+    page = visitor.page
+    make_orchestration(team, name="churn-scores")
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    # In the very moment in which the field appears: before htmx has taken up its form.
+    page.evaluate(
+        """() => new MutationObserver((changes, observer) => {
+            const field = document.querySelector("#switcher-query");
+            if (!field) return;
+            observer.disconnect();
+            field.value = "churn";
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+        }).observe(document.querySelector("#dialog"), { childList: true, subtree: true })"""
+    )
+    page.keyboard.press("ControlOrMeta+k")
+    expect(page.locator("#findings")).to_contain_text("churn-scores")
+
+
 def test_the_sheet_of_shortcuts_opens_and_single_keys_can_be_turned_off(
     visitor: Visitor, team: Workspace
 ) -> None:
