@@ -58,6 +58,15 @@ class OrchestrationQuerySet(models.QuerySet["Orchestration"]):
         """Return those in the workspaces that `user` may see."""
         return self.filter(workspace__in=Workspace.objects.visible_to(user))
 
+    def locked(self) -> Self:
+        """Lock them until the transaction ends, against all but new runs of theirs.
+
+        PostgreSQL looks at a run's orchestration as the run is committed. Whoever held that
+        row for good and waited for a task, as a deletion does, would wait for whoever holds
+        the task and makes the run, and they for it.
+        """
+        return self.select_for_update(no_key=True)
+
     def newest_first(self) -> Self:
         """Return the latest upload first."""
         return self.order_by("-created_at", "-pk")

@@ -87,7 +87,7 @@ def upload_version(
     with _stored(version, file), transaction.atomic():
         # Locked: of two uploads at once, one is the other's next version.
         # Alone: a join would look for its newest version among those from before the wait.
-        orchestration = Orchestration.objects.select_for_update().get(pk=orchestration.pk)
+        orchestration = Orchestration.objects.locked().get(pk=orchestration.pk)
         newest = orchestration.newest
         if newest.sha == version.sha:
             raise SameArchive(
@@ -190,7 +190,7 @@ def packaging_notes(archive: Archive) -> list[str]:
 @transaction.atomic
 def request_packaging(*, version: Version, user: User | None) -> Packaging:
     """Queue a packaging; one that is already waiting or going on is returned instead."""
-    Orchestration.objects.select_for_update().get(pk=version.orchestration_id)
+    Orchestration.objects.locked().get(pk=version.orchestration_id)
     current = version.packagings.unfinished().first()
     if current is not None:
         return current  # type: ignore[no-any-return]

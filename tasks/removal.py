@@ -38,7 +38,7 @@ def delete_orchestration(*, orchestration: Orchestration, user: User) -> bool:
     Raises:
         StillInUse: it is being packaged, a task of it makes runs, or a run goes on.
     """
-    locked = Orchestration.objects.select_for_update().filter(pk=orchestration.pk).first()
+    locked = Orchestration.objects.locked().filter(pk=orchestration.pk).first()
     if locked is None:
         return False
     if Packaging.objects.filter(version__orchestration=locked).unfinished().exists():

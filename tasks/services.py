@@ -80,7 +80,7 @@ def create_task(
         NotRunnable: packaging has failed, or it has been deleted.
     """
     # Locked: its packaging may be ending at this moment.
-    locked = Orchestration.objects.select_for_update().filter(pk=orchestration.pk)
+    locked = Orchestration.objects.locked().filter(pk=orchestration.pk)
     if locked.first() is None:
         raise NotRunnable(f"{orchestration} has been deleted in the meantime.")
     task = Task(orchestration=orchestration, kind=kind, created_by=user)
