@@ -15,7 +15,7 @@ from django.test import Client
 from orchestrations.environments import Environment, base_environment
 from orchestrations.packager import Order, build
 from tests.factories import add_member, make_orchestration, make_user, make_workspace
-from tests.processes import Processes, end_tree, supervisors
+from tests.processes import Processes, end_runs
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions import sandbox
 from wallaroo_ui.workspaces.models import Role, Workspace
@@ -162,8 +162,7 @@ def processes(transactional_db: None, base: Environment, static_files: None) -> 
     processes = Processes()
     yield processes
     processes.end()
-    for supervisor in supervisors():
-        end_tree(supervisor)
+    end_runs()
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
@@ -107,6 +109,7 @@ def parts(serve: psutil.Process) -> dict[str, psutil.Process]:
 def end_tree(process: psutil.Process) -> None:
     """Kill a process and what it started."""
     try:
+        process.suspend()  # What it started between the look and its end would stay.
         tree = [*process.children(recursive=True), process]
     except psutil.NoSuchProcess:
         return
@@ -144,7 +147,7 @@ def database_url() -> str:
 
 def supervisors() -> list[psutil.Process]:
     """Return the supervisors of this test run that live."""
-    runs = str(settings.DATA_DIR / "runs")
+    runs = str(runs_folder())
     found = []
     for process in psutil.process_iter():
         try:
@@ -154,3 +157,45 @@ def supervisors() -> list[psutil.Process]:
         if command[1:3] == ["-I", "-S"] and command[4].startswith(runs):
             found.append(process)
     return found
+
+
+def runs_folder() -> Path:
+    """Return the folder of the runs' spools."""
+    return Path(settings.DATA_DIR) / "runs"
+
+
+def our_runs() -> set[str]:
+    """Return the ids of the runs that have a spool, whether or not they have a row."""
+    try:
+        return {path.name.partition(".")[0] for path in runs_folder().iterdir()}
+    except FileNotFoundError:
+        return set()
+
+
+def run_of(process: psutil.Process, among: set[str]) -> str | None:
+    """Return the id of the run that a process belongs to, None for none of these.
+
+    It is told by its environment, which children inherit: so it is found even where its
+    supervisor is gone.
+
+    Raises:
+        psutil.Error, OSError: it has gone meanwhile.
+    """
+    run = process.environ().get("WALLAROO_RUN_ID")
+    return run if run in among and process.status() != psutil.STATUS_ZOMBIE else None
+
+
+def end_runs() -> None:
+    """Kill every run of this test run, its supervisor and its script."""
+    ours = our_runs()
+
+    def kill_them() -> bool:
+        living = 0
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if run_of(process, ours):
+                    living += 1
+                    process.kill()
+        return not living
+
+    wait_until(kill_them, "the runs to be gone")

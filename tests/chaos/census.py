@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
-from tests.processes import parts, wait_until
+from tests.processes import our_runs, parts, run_of, runs_folder, wait_until
 
 CLUSTER_WORKERS = int(str(settings.Q_CLUSTER["workers"]))
 
@@ -56,20 +56,13 @@ class Census:
 
 
 def take_census() -> Census:
-    """Look at every process of this host once.
-
-    What belongs to a run is told by its environment, which children inherit: so it is found
-    even where its supervisor is gone.
-    """
+    """Look at every process of this host once. A run launched just now is seen the next time."""
     census = Census()
     ours = our_runs()
     for process in psutil.process_iter():
         try:
-            run = process.environ().get("WALLAROO_RUN_ID")
-            if run is None or run not in ours:
-                # Somebody else's on this host. One launched just now is seen the next time.
-                continue
-            if process.status() == psutil.STATUS_ZOMBIE:
+            run = run_of(process, ours)
+            if run is None:  # Somebody else's on this host.
                 continue
             command = process.cmdline()
         except (psutil.Error, OSError):
@@ -77,19 +70,6 @@ def take_census() -> Census:
         kind = census.supervisors if is_supervisor_command(command) else census.code
         kind[run].append(process)
     return census
-
-
-def runs_folder() -> Path:
-    """Return the folder of the runs' spools."""
-    return Path(settings.DATA_DIR) / "runs"
-
-
-def our_runs() -> set[str]:
-    """Return the ids of the runs that have a spool, whether or not they have a row."""
-    try:
-        return {path.name.partition(".")[0] for path in runs_folder().iterdir()}
-    except FileNotFoundError:
-        return set()
 
 
 def is_supervisor_command(command: list[str]) -> bool:
