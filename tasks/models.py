@@ -551,8 +551,25 @@ class TaskRun(Execution):
 
     @property
     def acts_for(self) -> "User | None":
-        """Return the person whose rights it has: who asked for it, else its task's."""
+        """Return the person whose rights it has: who decided last what it does.
+
+        That is who asked for it, else its task's; but where it follows the latest version and
+        that came only after they had decided, whoever uploaded it. Nobody's rights go to code
+        that somebody else could put in place afterwards.
+        """
+        version = self.version
+        if version and not self.task.version_id and version.created_at > self._decided_at:
+            return version.created_by
         return self.requested_by or self.task.acts_for
+
+    @property
+    def _decided_at(self) -> datetime:
+        """Return when it was known at the latest what it would run."""
+        first = self
+        while first.retry_of:  # A retry runs what the first attempt ran, for the same person.
+            first = first.retry_of
+        # Who edits a task is not taken to have looked at its code: they can pin a version.
+        return first.queued_at if first.requested_by_id else self.task.created_at
 
     @property
     def ready_at(self) -> datetime:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tasks import ledger, services, stopping
 from tasks.models import SkippedTicks, Task, TaskRun
@@ -18,6 +19,7 @@ from tests.factories import (
     make_run,
     make_task,
     make_user,
+    make_version,
     start_task,
 )
 from wallaroo_ui.accounts.models import User
@@ -391,3 +393,28 @@ def test_a_run_has_the_rights_of_who_decided_what_it_does(ann: User) -> None:
 
     task.refresh_from_db()
     assert make_run(task).acts_for == bob
+
+
+def test_code_that_came_later_has_the_rights_of_who_uploaded_it(ann: User) -> None:
+    bob, now = make_user("bob"), timezone.now()
+    orchestration = make_orchestration(created_by=ann)
+    task = make_task(orchestration, created_by=ann)
+    known = orchestration.newest
+    asked = make_run(task, requested_by=ann, queued_at=now, version=known)
+    assert asked.acts_for == ann
+    assert make_run(task, version=known).acts_for == ann
+
+    newer = make_version(orchestration, created_by=bob)
+
+    asked.version = newer  # It was still in the queue.
+    assert asked.acts_for == bob
+    # Nor does it become hers by being tried again, or by an edit of the task.
+    later = timezone.now()
+    retry = make_run(task, requested_by=ann, queued_at=later, version=newer, retry_of=asked)
+    assert retry.acts_for == bob
+    Task.objects.filter(pk=task.pk).update(changed_by=ann)
+    assert make_run(Task.objects.get(pk=task.pk), version=newer).acts_for == bob
+    # Who asks for a run, or pins the version, has seen it.
+    assert make_run(task, requested_by=ann, queued_at=later, version=newer).acts_for == ann
+    task.version = newer
+    assert make_run(task, version=newer).acts_for == ann
