@@ -196,7 +196,7 @@ def request_packaging(*, version: Version, user: User | None) -> Packaging:
         return current  # type: ignore[no-any-return]
     packaging: Packaging = Packaging.objects.create(version=version, requested_by=user)
     _set_status(version, status=Version.Status.PENDING_PACKAGING)
-    transaction.on_commit(ring)
+    transaction.on_commit(ring, robust=True)
     return packaging
 
 
@@ -307,7 +307,7 @@ def conclude_packaging(packaging: Packaging) -> None:
         _set_status(packaging.version, status=Version.Status.READY, packaged_at=packaging.ended_at)
     else:
         _set_status(packaging.version, status=Version.Status.ERROR, packaged_at=None)
-    transaction.on_commit(ring)
+    transaction.on_commit(ring, robust=True)
 
 
 def _set_status(version: Version, **changes: Any) -> None:

@@ -39,7 +39,7 @@ NOT_ENDED = Q(pinned_tasks__state__in=(Task.State.ACTIVE, Task.State.PAUSED))
 def orchestration_list(request: AuthenticatedRequest, workspace_id: int) -> TemplateResponse:
     """Show the workloads of one workspace, newest first; search and filter them."""
     workspace = visible_or_404(Workspace.objects.all(), request.user, pk=workspace_id)
-    query = request.GET.get("q", "").replace("\0", "").strip()
+    query = request.GET.get("q", "").replace("\0", "").strip()[:255]
     status = request.GET.get("status", "")
     status = status if status in WorkloadStatus.values else ""
     sort = sort_named(request.GET.get("sort", ""))

@@ -101,15 +101,16 @@ def workload_page(
         cursor: of another page.
     """
     column = next(each for each in COLUMNS if each.name == sort.removeprefix("-"))
+    sort_key = f"by_{column.name}"  # Of its own: a cursor belongs to one order.
     sign = "-" if sort.startswith("-") else ""
     everything = Orchestration.objects.select_related("newest").with_shown_name()
-    everything = everything.with_workload_status().annotate(sort_key=column.key)
+    everything = everything.with_workload_status().annotate(**{sort_key: column.key})
     rows: OrchestrationQuerySet = everything.filter(workspace=workspace).search(query)
     if status:
         rows = rows.having_workload_status(status)
     return keyset_page(
         rows,
-        order=(f"{sign}sort_key", "-pk"),
+        order=(f"{sign}{sort_key}", "-pk"),
         cursor=cursor,
         size=ROWS_A_PAGE,
         fetch=partial(_fetch, everything),

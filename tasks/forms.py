@@ -339,6 +339,7 @@ class TaskForm(ScheduleForm):
         written = parse_object(text)
         try:
             merged = merge(written, self._shown_arguments(), self._lines())
+            parse_object(show_object(merged))  # What holds for the JSON holds for its lines.
         except JSONRefused as refusal:
             raise forms.ValidationError(str(refusal)) from refusal
         return text if show_object(merged) == show_object(written) else show_object(merged)

@@ -41,7 +41,7 @@ def ring(queue: str | None = None) -> None:
 
 def ring_after_commit() -> None:
     """Ring once what this transaction changed can be seen."""
-    transaction.on_commit(ring)
+    transaction.on_commit(ring, robust=True)
 
 
 def launch_runs() -> int:

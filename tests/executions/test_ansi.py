@@ -1,5 +1,7 @@
 """What terminals make of text, as safe HTML."""
 
+from typing import Any
+
 import pytest
 
 from wallaroo_ui.executions import ansi
@@ -92,3 +94,19 @@ def test_what_was_looked_for_is_marked_in_any_case_and_across_colours() -> None:
         '<mark>a</mark><span class="ansi-red"><mark>b</mark></span><mark>c</mark>'
     )
     assert ansi.to_html("a.c abc", marked="a.c") == "<mark>a.c</mark> abc"
+
+
+def test_each_piece_of_a_line_looks_at_its_own_hits_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    class Spans(list[tuple[int, int]]):
+        def __getitem__(self, index: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            return super().__getitem__(index)
+
+    find = ansi._occurrences
+    monkeypatch.setattr(ansi, "_occurrences", lambda marked, text: Spans(find(marked, text)))
+    html = ansi.to_html("\x1b[1ma\x1b[0m" * 1000, marked="a")
+    assert html.count("<mark>a</mark>") == 1000
+    assert looks < 20 * 1000  # All of them for each would be a million.

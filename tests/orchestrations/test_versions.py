@@ -115,6 +115,19 @@ def test_a_refused_version_leaves_nothing_behind(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_doorbell_that_fails_leaves_the_archive_of_what_was_uploaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no space left")
+
+    orchestration = make_orchestration()
+    monkeypatch.setattr(services, "async_task", fail)
+    version = upload(orchestration, "print('new')")
+    assert Version.objects.get(pk=version.pk).archive.size > 0
+
+
+@pytest.mark.django_db(transaction=True)
 def test_two_uploads_at_once_get_two_numbers() -> None:
     orchestration, user = make_orchestration(), make_user()
 

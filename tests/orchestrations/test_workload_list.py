@@ -152,3 +152,25 @@ def _links(html: str) -> dict[str, str]:
     parser = _Links()
     parser.feed(html)
     return parser.found
+
+
+def test_a_cursor_of_another_order_means_the_first_page(
+    owner_client: Client, workspace: Workspace
+) -> None:
+    for _ in range(ROWS_A_PAGE + 1):
+        make_orchestration(workspace)
+    url = workspace.get_absolute_url()
+    for column in COLUMNS:
+        cursor = owner_client.get(url, {"sort": column.name}).context["page"].next
+        for other in COLUMNS:
+            if other is not column:
+                page = owner_client.get(url, {"sort": other.name, "cursor": cursor}).context["page"]
+                assert not page.previous
+
+
+def test_a_name_that_nothing_can_have_finds_nothing(
+    owner_client: Client, workspace: Workspace
+) -> None:
+    make_orchestration(workspace)
+    assert listed(owner_client, workspace, q="x" * 60_000) == []
+    assert owner_client.get("/workspaces/", {"q": "x" * 60_000}).status_code == 200

@@ -247,3 +247,15 @@ def test_the_form_takes_few_queries_however_many_versions_there_are(
         make_version(orchestration)
     with django_assert_max_num_queries(8):
         opened(owner_client, orchestration)
+
+
+@pytest.mark.parametrize(
+    "lines", [{"name": "x\0y"}, {"name": "x" * 400_000, "limit": "y" * 900_000}]
+)
+def test_lines_keep_to_what_holds_for_the_json(
+    lines: dict[str, str], owner_client: Client, reads_two: Orchestration
+) -> None:
+    fields = {f"argument:{name}": text for name, text in lines.items()}
+    check(owner_client, reads_two, **fields)
+    assert send(owner_client, reads_two, **fields).status_code == 422
+    assert not Task.objects.exists()

@@ -294,3 +294,21 @@ def test_what_expired_long_ago_is_deleted(workspace: Workspace, owner: User) -> 
     make_invitation(workspace, owner, email="later@example.com", at=now - timedelta(days=36))
     invitations.delete_expired(at=now)
     assert [each.email for each in Invitation.objects.all()] == ["later@example.com"]
+
+
+@pytest.mark.parametrize("change", ["removed", "demoted", "deactivated"])
+def test_the_link_of_who_may_not_invite_any_more_is_over(workspace: Workspace, change: str) -> None:
+    second = make_user("second")
+    add_member(workspace, second, Role.OWNER)
+    _, token = make_invitation(workspace, second, email=second.email, role=Role.OWNER)
+    membership = Membership.objects.filter(workspace=workspace, user=second)
+    if change == "removed":
+        membership.delete()
+    elif change == "demoted":
+        membership.update(role=Role.VIEWER)
+    else:
+        User.objects.filter(pk=second.pk).update(is_active=False)
+    assert OVER in text(Client().get(link(token)))
+    kept = Invitation.objects.select_related("workspace", "created_by").get()
+    with pytest.raises(invitations.InvitationOver):
+        invitations.join(invitation=kept, user=second, at=timezone.now())

@@ -5,8 +5,10 @@ escaped. Colours end with their line: a window of a log does not know what came 
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Final
 
 from django.utils.html import escape
@@ -158,7 +160,11 @@ def _occurrences(marked: str, text: str) -> list[tuple[int, int]]:
 def _marked(piece: str, position: int, spans: list[tuple[int, int]]) -> Iterator[str]:
     """Escape a piece that begins at a position of its line, and mark what lies in `spans`."""
     done = 0
-    for start, end in spans:
+    # A line may have thousands of pieces and of hits: each piece looks at its own hits only.
+    for index in range(bisect_right(spans, position, key=itemgetter(1)), len(spans)):
+        start, end = spans[index]
+        if start >= position + len(piece):
+            break
         first, last = max(start - position, done), min(end - position, len(piece))
         if first < last:
             yield escape(piece[done:first])

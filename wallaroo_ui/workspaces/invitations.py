@@ -87,7 +87,8 @@ def send(invitation: Invitation, *, link: str) -> bool:
 def find(token: str, *, at: datetime) -> Invitation | None:
     """Return the invitation whose token it is; None where it is over."""
     found = Invitation.objects.filter(hash=digest(token), expires_at__gt=at)
-    return found.select_related("workspace", "created_by").first()
+    invitation = found.select_related("workspace", "created_by").first()
+    return invitation if invitation and _stands(invitation) else None
 
 
 @transaction.atomic
@@ -141,7 +142,17 @@ def join_as_new(
     return user
 
 
+def _stands(invitation: Invitation) -> bool:
+    """Tell whether its maker might still make it: or a removed owner could let themselves in."""
+    by = invitation.created_by
+    if by is None or not by.is_active or not may_invite(by):
+        return False
+    return Workspace.objects.managed_by(by).filter(pk=invitation.workspace_id).exists()
+
+
 def _use_up(invitation: Invitation, *, at: datetime) -> None:
+    if not _stands(invitation):
+        raise InvitationOver
     # By hash, not by key alone: another link for the address may have replaced this one.
     good = Invitation.objects.filter(pk=invitation.pk, hash=invitation.hash, expires_at__gt=at)
     if not good.delete()[0]:

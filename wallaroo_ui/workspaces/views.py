@@ -48,7 +48,7 @@ def home(request: AuthenticatedRequest) -> HttpResponse:
 @login_required
 def workspace_list(request: AuthenticatedRequest) -> TemplateResponse:
     """Show every workspace that the person may see, to choose one."""
-    query = request.GET.get("q", "").replace("\0", "").strip()
+    query = request.GET.get("q", "").replace("\0", "").strip()[:255]
     visible = Workspace.objects.visible_to(request.user).search(query)
     mine = Membership.objects.filter(workspace=OuterRef("pk"), user=request.user)
     shown_along: dict[str, Subquery] = {
