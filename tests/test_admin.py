@@ -24,6 +24,8 @@ from tests.factories import (
 )
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.executions.models import Node, Status
+from wallaroo_ui.workspaces.models import Workspace
+from wallaroo_ui.workspaces.services import create_workspace
 
 OURS = [
     model
@@ -193,3 +195,10 @@ def test_an_administrator_makes_a_person(way: str, admin_site: Client) -> None:
     user = User.objects.get(email=address)
     assert user.has_usable_password() is (way == "with a password")
     assert user.default_workspace is not None
+
+
+def test_an_empty_workspace_is_deleted_with_what_happened_in_it(admin_site: Client) -> None:
+    workspace = create_workspace(name="brief", owner=make_user())
+    url = reverse("admin:workspaces_workspace_delete", args=[workspace.pk])
+    assert admin_site.post(url, {"post": "yes"}).status_code == 302
+    assert not Workspace.objects.filter(pk=workspace.pk).exists()

@@ -25,6 +25,11 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     readonly_fields = ("created_at",)
     inlines = (MembershipInline,)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """Let a workspace's events go with it, though nobody may delete one alone."""
+        shown, counts, needed, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, needed - {"event"}, protected
+
 
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin[Membership]):
