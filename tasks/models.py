@@ -555,10 +555,12 @@ class TaskRun(Execution):
 
         That is who asked for it, else its task's; but where it follows the latest version and
         that came only after they had decided, whoever uploaded it. Nobody's rights go to code
-        that somebody else could put in place afterwards.
+        that somebody else could put in place afterwards. Pinning the task decides for the
+        version that it is pinned to, not for one that still runs.
         """
         version = self.version
-        if version and not self.task.version_id and version.created_at > self._decided_at:
+        is_pinned_to_it = version is not None and version.pk == self.task.version_id
+        if version and not is_pinned_to_it and version.created_at > self._decided_at:
             return version.created_by
         return self.requested_by or self.task.acts_for
 

@@ -396,11 +396,11 @@ def test_a_run_has_the_rights_of_who_decided_what_it_does(ann: User) -> None:
 
 
 def test_code_that_came_later_has_the_rights_of_who_uploaded_it(ann: User) -> None:
-    bob, now = make_user("bob"), timezone.now()
-    orchestration = make_orchestration(created_by=ann)
+    bob = make_user("bob")
+    orchestration = make_orchestration(created_by=bob)
     task = make_task(orchestration, created_by=ann)
     known = orchestration.newest
-    asked = make_run(task, requested_by=ann, queued_at=now, version=known)
+    asked = make_run(task, requested_by=ann, queued_at=timezone.now(), version=known)
     assert asked.acts_for == ann
     assert make_run(task, version=known).acts_for == ann
 
@@ -418,3 +418,5 @@ def test_code_that_came_later_has_the_rights_of_who_uploaded_it(ann: User) -> No
     assert make_run(task, requested_by=ann, queued_at=later, version=newer).acts_for == ann
     task.version = newer
     assert make_run(task, version=newer).acts_for == ann
+    task.version = known  # What runs meanwhile is not what she decided for.
+    assert make_run(task, version=newer).acts_for == bob
