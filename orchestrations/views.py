@@ -20,6 +20,7 @@ from orchestrations.version_views import packaging_context
 from orchestrations.workload_list import headings, sort_named, workload_page
 from tasks.models import Task, TaskRun
 from tasks.state_words import state_of
+from wallaroo_ui.forms import search_text
 from wallaroo_ui.htmx import (
     AuthenticatedRequest,
     opens_dialog,
@@ -39,7 +40,7 @@ NOT_ENDED = Q(pinned_tasks__state__in=(Task.State.ACTIVE, Task.State.PAUSED))
 def orchestration_list(request: AuthenticatedRequest, workspace_id: int) -> TemplateResponse:
     """Show the workloads of one workspace, newest first; search and filter them."""
     workspace = visible_or_404(Workspace.objects.all(), request.user, pk=workspace_id)
-    query = request.GET.get("q", "").replace("\0", "").strip()[:255]
+    query = search_text(request)
     status = request.GET.get("status", "")
     status = status if status in WorkloadStatus.values else ""
     sort = sort_named(request.GET.get("sort", ""))

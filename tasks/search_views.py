@@ -5,6 +5,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
 from tasks.search import find
+from wallaroo_ui.forms import search_text
 from wallaroo_ui.htmx import AuthenticatedRequest, opens_dialog, render_page_or_region
 
 
@@ -12,7 +13,7 @@ from wallaroo_ui.htmx import AuthenticatedRequest, opens_dialog, render_page_or_
 @login_required
 def search(request: AuthenticatedRequest) -> TemplateResponse:
     """Show what a name or an ID may mean: as a page, in the dialog, or its findings alone."""
-    query = request.GET.get("q", "").replace("\0", "").strip()[:255]
+    query = search_text(request)
     return render_page_or_region(
         request,
         page="search/search.html",

@@ -6,8 +6,11 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.http import HttpRequest
 
 from wallaroo_ui.json_text import JSONRefused, parse_object
+
+LONGEST_NAME = 255
 
 
 @lru_cache(maxsize=1)
@@ -18,6 +21,11 @@ def time_zones() -> Sequence[str]:
         for name in available_timezones()
         if name == "UTC" or ("/" in name and not name.startswith(("Etc/", "SystemV/", "US/")))
     )
+
+
+def search_text(request: HttpRequest) -> str:
+    """Return what a search asks for: never more than a name can have."""
+    return request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_NAME]
 
 
 class JSONObjectField(forms.CharField):

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from wallaroo_ui.accounts.models import User
-from wallaroo_ui.forms import time_zones
+from wallaroo_ui.forms import search_text, time_zones
 from wallaroo_ui.htmx import AuthenticatedRequest, render_page_or_region
 from wallaroo_ui.keyset import keyset_page
 from wallaroo_ui.workspaces import activity, invitations, services
@@ -48,7 +48,7 @@ def home(request: AuthenticatedRequest) -> HttpResponse:
 @login_required
 def workspace_list(request: AuthenticatedRequest) -> TemplateResponse:
     """Show every workspace that the person may see, to choose one."""
-    query = request.GET.get("q", "").replace("\0", "").strip()[:255]
+    query = search_text(request)
     visible = Workspace.objects.visible_to(request.user).search(query)
     mine = Membership.objects.filter(workspace=OuterRef("pk"), user=request.user)
     shown_along: dict[str, Subquery] = {
