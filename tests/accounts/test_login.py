@@ -86,3 +86,12 @@ def test_htmx_is_sent_to_the_login_page_as_a_page(client: Client) -> None:
     response = client.get(reverse("workspaces:list"), headers={"HX-Request": "true"})
     assert response.status_code == 200
     assert response["HX-Redirect"] == reverse("accounts:login")
+
+
+@pytest.mark.parametrize("other", ["\u017fam@example.com", "sam\u0131@example.com"])
+def test_an_address_is_not_taken_for_one_that_looks_alike(other: str) -> None:
+    own = other.replace("\u017f", "s").replace("\u0131", "i")
+    User.objects.create(username="other", email=other)
+    assert User.objects.by_login(own) is None
+    mine = User.objects.create(username="mine", email=own)
+    assert User.objects.by_login(own.upper()) == mine

@@ -10,10 +10,20 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.sessions.models import Session
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
 
 from wallaroo_ui.accounts.user_agents import device_words
+
+
+def has_email(address: str) -> Exact:
+    """Return the condition that an e-mail address is this one, whatever its case.
+
+    As the unique indexes have it. `iexact` compares capitals on PostgreSQL, where a long s
+    becomes the S of somebody else's address.
+    """
+    return Exact(Lower("email"), Lower(Value(address)))
 
 
 class UserManager(DjangoUserManager["User"]):
@@ -28,7 +38,7 @@ class UserManager(DjangoUserManager["User"]):
         login = login.strip()
         return (
             self.filter(username=login).first()
-            or self.filter(email__iexact=login).exclude(email="").first()
+            or self.filter(has_email(login)).exclude(email="").first()
         )
 
 

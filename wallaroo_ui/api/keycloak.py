@@ -8,7 +8,7 @@ from ninja import Router, Schema, Status
 from pydantic import StrictBool
 
 from wallaroo_ui.accounts import people
-from wallaroo_ui.accounts.models import User
+from wallaroo_ui.accounts.models import User, has_email
 from wallaroo_ui.api.schemas import ERRORS, ERRORS_WITH_404, UserOut
 from wallaroo_ui.api.scopes import MANAGE, user_of
 from wallaroo_ui.api.users import user_out
@@ -27,7 +27,7 @@ def find_users(request: HttpRequest, email: str = "") -> Any:
     if "\0" in email:  # No address, and no text that PostgreSQL takes.
         return []
     known = people_known_to(user_of(request))
-    found = User.objects.filter(email__iexact=email) if email else known
+    found = User.objects.filter(has_email(email)) if email else known
     return [user_out(user) for user in found.order_by("date_joined")]
 
 

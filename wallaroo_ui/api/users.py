@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest
 from ninja import Router, Schema
 
 from wallaroo_ui.accounts import people
-from wallaroo_ui.accounts.models import User
+from wallaroo_ui.accounts.models import User, has_email
 from wallaroo_ui.api.schemas import ERRORS, ERRORS_WITH_404, ID_LIST, Empty, UserOut
 from wallaroo_ui.api.scopes import MANAGE, user_of
 from wallaroo_ui.workspaces.access import people_known_to, require_platform_admin
@@ -86,7 +86,7 @@ def user_out(user: User) -> UserOut:
 def _set_active(request: HttpRequest, email: str, *, active: bool) -> dict[str, Any]:
     by = user_of(request)
     require_platform_admin(by)
-    user = User.objects.filter(email__iexact=email.strip()).first()
+    user = User.objects.filter(has_email(email.strip())).first()
     if user is None:
         raise Http404
     people.set_active(user=user, active=active, by=by)

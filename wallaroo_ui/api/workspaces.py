@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest
 from ninja import Router, Schema
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from wallaroo_ui.accounts.models import User
+from wallaroo_ui.accounts.models import User, has_email
 from wallaroo_ui.api.errors import Refused
 from wallaroo_ui.api.schemas import (
     ERRORS,
@@ -134,7 +134,7 @@ def _person(wanted: Member) -> User:
     if wanted.user_id is not None:
         found = User.objects.filter(pk=wanted.user_id).first()
     elif wanted.email:
-        found = User.objects.filter(email__iexact=wanted.email.strip()).first()
+        found = User.objects.filter(has_email(wanted.email.strip())).first()
     else:
         raise Refused("Name the person by user_id or by email.")
     if found is None:

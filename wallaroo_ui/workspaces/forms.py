@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_text_html
 from django.core.validators import MaxLengthValidator
 
-from wallaroo_ui.accounts.models import User
+from wallaroo_ui.accounts.models import User, has_email
 from wallaroo_ui.accounts.people import LONGEST_EMAIL
 from wallaroo_ui.workspaces.models import Membership, Role, Workspace, validate_time_zone
 
@@ -94,7 +94,7 @@ class MemberForm(RoleForm):
     def clean_email(self) -> str:
         """Find whose address it is; a member's role is changed in the list, never by accident."""
         address: str = self.cleaned_data["email"]
-        self.user = User.objects.filter(email__iexact=address).first()
+        self.user = User.objects.filter(has_email(address)).first()
         if self.user is None and self.may_invite:
             MaxLengthValidator(LONGEST_EMAIL, "It has more than %(limit_value)s characters.")(
                 address

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from wallaroo_ui.accounts.models import User
+from wallaroo_ui.accounts.models import User, has_email
 from wallaroo_ui.accounts.people import PersonRefused
 from wallaroo_ui.htmx import AuthenticatedRequest, HtmxHttpRequest
 from wallaroo_ui.workspaces import invitations
@@ -31,7 +31,7 @@ def invitation(request: HtmxHttpRequest, token: str) -> HttpResponse:
         return _over(request)
     if request.user.is_authenticated:
         return _join(request, found, request.user)
-    has_account = User.objects.filter(email__iexact=found.email).exists()
+    has_account = User.objects.filter(has_email(found.email)).exists()
     form = NewAccountForm(request.POST or None)
     if request.method == "POST" and not has_account and form.is_valid():
         try:
