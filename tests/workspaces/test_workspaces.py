@@ -10,7 +10,12 @@ from tests.factories import make_orchestration, make_user, make_workspace
 from wallaroo_ui.accounts.models import User
 from wallaroo_ui.workspaces import access
 from wallaroo_ui.workspaces.models import Role, Workspace
-from wallaroo_ui.workspaces.services import create_workspace, ensure_default_workspace
+from wallaroo_ui.workspaces.services import (
+    change_role,
+    create_workspace,
+    ensure_default_workspace,
+    remove_member,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +89,15 @@ def test_an_admin_whose_run_calls_changes_one_workspace_only(
     assert set(Workspace.objects.changeable_by(admin)) == {workspace, admin.default_workspace}
     assert elsewhere not in Workspace.objects.visible_to(admin)
     assert not Workspace.objects.changeable_by(AnonymousUser()).exists()
+
+
+def test_a_new_role_does_not_bring_back_who_was_removed(
+    workspace: Workspace, owner: User, viewer: User
+) -> None:
+    assert change_role(workspace=workspace, user=viewer, role=Role.COLLABORATOR, by=owner)
+    remove_member(workspace=workspace, user=viewer, by=owner)
+    assert not change_role(workspace=workspace, user=viewer, role=Role.VIEWER, by=owner)
+    assert not workspace.memberships.filter(user=viewer).exists()
 
 
 def test_strangers_get_404(workspace: Workspace, stranger: User) -> None:

@@ -10,7 +10,7 @@ from django.core.mail import send_mail
 from django.db import transaction
 
 from wallaroo_ui.accounts import people
-from wallaroo_ui.accounts.models import User, digest
+from wallaroo_ui.accounts.models import User, digest, has_email
 from wallaroo_ui.workspaces import activity
 from wallaroo_ui.workspaces.models import Invitation, Membership, Role, Verb, Workspace
 
@@ -48,7 +48,9 @@ def invite(
     An address that was invited before gets another link, and the old one is over.
     """
     token = secrets.token_urlsafe(32)
-    workspace.invitations.filter(email__iexact=email).delete()
+    # Locked: of two invitations of an address at once, one replaces the other.
+    Workspace.objects.select_for_update().get(pk=workspace.pk)
+    workspace.invitations.filter(has_email(email)).delete()
     invitation = Invitation.objects.create(
         workspace=workspace,
         email=email,

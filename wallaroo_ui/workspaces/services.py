@@ -5,7 +5,7 @@ import re
 
 from django.db import IntegrityError, transaction
 
-from wallaroo_ui.accounts.models import User
+from wallaroo_ui.accounts.models import User, has_email
 from wallaroo_ui.workspaces import activity
 from wallaroo_ui.workspaces.models import Membership, Role, Verb, Workspace
 
@@ -69,14 +69,41 @@ def set_member(*, workspace: Workspace, user: User, role: Role, by: User) -> Mem
         workspace=workspace, user=user, defaults={"role": role}
     )
     if is_new:
-        workspace.invitations.filter(email__iexact=user.email).delete()
+        workspace.invitations.filter(has_email(user.email)).delete()
         activity.record(workspace, by, Verb.MEMBER_ADDED, user, detail=f"as {role.label}")
-    elif membership.role != role:
-        membership.role = role
-        membership.save(update_fields=["role"])
-        activity.record(workspace, by, Verb.MEMBER_CHANGED, user, detail=f"to {role.label}")
-    logger.info("member set", extra={"workspace": workspace.pk, "user": str(user), "role": role})
+        logger.info(
+            "member added", extra={"workspace": workspace.pk, "user": str(user), "role": role}
+        )
+    else:
+        _change_role(membership, role=role, by=by)
     return membership
+
+
+@transaction.atomic
+def change_role(*, workspace: Workspace, user: User, role: Role, by: User) -> bool:
+    """Give a member another role. False: they are no member any more.
+
+    Raises:
+        WorkspaceRefused: nobody would be its owner any more.
+    """
+    _keep_an_owner(workspace, without=None if role is Role.OWNER else user)
+    membership = Membership.objects.filter(workspace=workspace, user=user).first()
+    if membership is None:
+        return False
+    _change_role(membership, role=role, by=by)
+    return True
+
+
+def _change_role(membership: Membership, *, role: Role, by: User) -> None:
+    if membership.role == role:
+        return
+    workspace, user = membership.workspace, membership.user
+    membership.role = role
+    membership.save(update_fields=["role"])
+    activity.record(workspace, by, Verb.MEMBER_CHANGED, user, detail=f"to {role.label}")
+    logger.info(
+        "member changed", extra={"workspace": workspace.pk, "user": str(user), "role": role}
+    )
 
 
 @transaction.atomic

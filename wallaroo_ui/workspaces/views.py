@@ -27,6 +27,7 @@ WORKSPACES_PER_PAGE = 50
 EVENTS_PER_PAGE = 50
 EVENTS_SHOWN = 8
 CONNECTIONS_SHOWN = 8
+NO_MEMBER = "They are no member any more."
 
 
 @require_safe
@@ -177,10 +178,9 @@ def _invite(
         workspace=workspace, email=email, role=role, by=request.user, at=timezone.now()
     )
     link = request.build_absolute_uri(reverse("workspaces:invitation", args=[token]))
-    is_sent = invitations.send(invitation, link=link)
-    return _detail_page(
-        request, workspace, invited={"email": email, "link": link, "is_sent": is_sent}
-    )
+    if invitations.send(invitation, link=link):
+        link = ""  # Only who reads the address's mail makes its account.
+    return _detail_page(request, workspace, invited={"email": email, "link": link})
 
 
 @require_POST
@@ -190,17 +190,22 @@ def member_role(request: AuthenticatedRequest, pk: int, user_id: UUID) -> HttpRe
     workspace = _owned(request, pk)
     member, form = _member(workspace, user_id), RoleForm(request.POST)
     if member is None:
-        messages.info(request, "They are no member any more.")
+        messages.info(request, NO_MEMBER)
     elif not form.is_valid():
         messages.error(request, "Choose a role.")
     else:
         role = Role(form.cleaned_data["role"])
         try:
-            services.set_member(workspace=workspace, user=member, role=role, by=request.user)
+            is_member = services.change_role(
+                workspace=workspace, user=member, role=role, by=request.user
+            )
         except services.WorkspaceRefused as refusal:
             messages.error(request, str(refusal))
         else:
-            messages.success(request, f"{member} has the role {role.label} now.")
+            if is_member:
+                messages.success(request, f"{member} has the role {role.label} now.")
+            else:
+                messages.info(request, NO_MEMBER)
     return redirect(workspace.page_url)
 
 
@@ -211,7 +216,7 @@ def member_remove(request: AuthenticatedRequest, pk: int, user_id: UUID) -> Http
     workspace = _owned(request, pk)
     member = _member(workspace, user_id)
     if member is None:
-        messages.info(request, "They are no member any more.")
+        messages.info(request, NO_MEMBER)
         return redirect(workspace.page_url)
     try:
         services.remove_member(workspace=workspace, user=member, by=request.user)
