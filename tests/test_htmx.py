@@ -84,3 +84,9 @@ def test_a_redirect_to_the_page_that_is_open_loads_it_again(
     answer: Any = owner_client.post(reverse("tasks:bulk", args=[workspace.pk]), headers=headers)
     assert answer["HX-Refresh"] == "true"
     assert [str(each) for each in answer.wsgi_request._messages]
+
+
+def test_a_form_that_is_out_of_date_says_so() -> None:
+    response = Client(enforce_csrf_checks=True).post("/login/", {"username": "a", "password": "b"})
+    assert response.status_code == 403
+    assert "This form is out of date" in response.content.decode()

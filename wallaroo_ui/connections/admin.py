@@ -23,6 +23,7 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
     list_filter = ("type", "created_at")
     search_fields = ("name", "type", "id", "created_by__email", "workspaces__name")
     list_select_related = ("created_by",)
+    date_hierarchy = "created_at"
     fields = ("id", "name", "type", "details_are_kept", "created_by", "created_at", "updated_at")
     readonly_fields = ("id", "name", "details_are_kept", "created_by", "created_at", "updated_at")
     inlines = (LinkInline,)

@@ -16,7 +16,7 @@ class HistoryAdmin(admin.ModelAdmin[Any]):
 
     Attributes:
         list_prefetch: what a list shows of other tables. Joined, they would have SQLite sort
-            all rows of theirs before it takes the first hundred.
+            all rows of theirs before it takes the first page.
     """
 
     list_per_page = 50

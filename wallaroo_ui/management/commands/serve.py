@@ -39,8 +39,8 @@ class Child:
 
     def __init__(self, name: str, *arguments: str, keeps_connection: bool) -> None:
         self.name = name
-        bond = f"--die-with-parent={os.getpid()}"
-        self.command = [sys.executable, sys.argv[0], name, bond, *arguments]
+        parent = f"--die-with-parent={os.getpid()}"
+        self.command = [sys.executable, sys.argv[0], name, parent, *arguments]
         self.environment = os.environ | ({"CONN_MAX_AGE": "600"} if keeps_connection else {})
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths = 0

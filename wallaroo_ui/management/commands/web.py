@@ -13,8 +13,7 @@ from wallaroo_ui import processes, streaming
 
 GOODBYE_SECONDS = 1
 CANNOT_START = 3
-# Objects that come and stay, until the youngest of them are looked through; Python's own 700
-# are fewer than a page makes.
+# So many new objects start a collection. Python's own 700 are fewer than a page makes.
 YOUNG_OBJECTS = 10_000
 
 
