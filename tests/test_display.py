@@ -140,7 +140,7 @@ def test_place_says_a_zone_in_short(zone: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "never"),
+        (None, "Never"),
         (NOON, "0 s ago"),
         (NOON - timedelta(seconds=3.4), "3 s ago"),
         (NOON + timedelta(seconds=2), "0 s ago"),

@@ -37,7 +37,7 @@
   function toTheMinute(date) {
     const year = Math.abs(date - Date.now()) > YEAR_UNSAID_MS ? { year: "numeric" } : {};
     const parts = new Intl.DateTimeFormat("en-GB", { ...day, ...year }).format(date);
-    return `${parts.replace(",", "").replaceAll(" ", "\u00a0")}, ${new Intl.DateTimeFormat("en-GB", minute).format(date)}`;
+    return `${parts.replace(",", "").replace("Sept", "Sep").replaceAll(" ", "\u00a0")}, ${new Intl.DateTimeFormat("en-GB", minute).format(date)}`;
   }
 
   function localiseTimes() {
@@ -45,6 +45,11 @@
       const date = new Date(time.dateTime);
       time.textContent = "short" in time.dataset ? toTheMinute(date) : moment.format(date);
       time.dataset.local = "";
+    }
+    // Where the schedule goes by the reader's clock, their column would say it all twice.
+    for (const table of all(".coming-runs:not([data-repeats])")) {
+      const rows = [...table.tBodies[0].rows];
+      table.dataset.repeats = rows.every(({ cells: [wall, own] }) => own.textContent === wall.querySelector("time").textContent);
     }
   }
 

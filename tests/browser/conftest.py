@@ -100,7 +100,7 @@ class Visitor:
 @pytest.fixture
 def visitor(browser: Browser, server: Processes, team: Workspace) -> Iterator[Visitor]:
     """Somebody with scripts on."""
-    context = browser.new_context()
+    context = browser.new_context(timezone_id="UTC")
     visitor = Visitor(context, server.url)
     yield visitor
     context.close()

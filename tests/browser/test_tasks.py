@@ -39,7 +39,14 @@ def test_a_schedule_is_chosen_and_written_and_both_stay_in_step(
     page.get_by_role("textbox", name="Times").fill("20:00")
     expect(preview).to_contain_text("On Mondays at 20:00")
     expect(preview.locator("tbody tr")).to_have_count(10)
-    expect(preview.get_by_role("columnheader", name="Your time")).to_be_visible()
+    # Who sits in the schedule's zone is not told everything twice.
+    own_time = preview.get_by_role("columnheader", name="Your time")
+    expect(own_time).to_have_count(0)
+    page.get_by_label("Time zone").fill("Asia/Tokyo")
+    expect(preview).to_contain_text("Tokyo time")
+    expect(own_time).to_be_visible()
+    page.get_by_label("Time zone").fill("UTC")
+    expect(own_time).to_have_count(0)
 
     page.get_by_label("Write cron").check()
     expect(cron).to_have_value("0 20 * * 1")

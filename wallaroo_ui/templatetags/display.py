@@ -283,7 +283,7 @@ def _two_units(amount: int, ratio: int, big: str, small: str) -> str:
 def ago(value: datetime | None, at: datetime) -> str:
     """Say how long before `at` something was."""
     if value is None:
-        return "never"
+        return "Never"
     return f"{duration(round(max((at - value).total_seconds(), 0)))} ago".replace("0 ms", "0 s")
 
 
