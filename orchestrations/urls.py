@@ -29,6 +29,7 @@ urlpatterns = [
     ),
     path("orchestrations/<uuid:pk>/", views.orchestration_detail, name="detail"),
     path("orchestrations/<uuid:pk>/runs/", views.orchestration_runs, name="runs"),
+    path("orchestrations/<uuid:pk>/files/", views.orchestration_files, name="files"),
     path("orchestrations/<uuid:pk>/versions/", views.orchestration_versions, name="versions"),
     path(
         "orchestrations/<uuid:pk>/versions/new/",

@@ -93,7 +93,7 @@ def version_detail(request: AuthenticatedRequest, pk: UUID, number: int) -> Temp
         "orchestrations/version_detail.html",
         {
             **_common(request, version),
-            **_files_context(version),
+            **files_context(version),
             **packaging_context(version),
             "pinned": pinned[:PINNED_SHOWN],
             "are_more_pinned": len(pinned) > PINNED_SHOWN,
@@ -269,8 +269,8 @@ def packaging_context(version: Version) -> dict[str, object]:
     return {"packaging": packaging, **shown}
 
 
-def _files_context(version: Version) -> dict[str, object]:
-    """Return what the archive holds; nothing where it is lost or spoilt."""
+def files_context(version: Version) -> dict[str, object]:
+    """Return what `_files.html` shows: what the archive holds, nothing where it is lost."""
     try:
         with version.archive.open("rb") as archive:
             files = list_files(archive)

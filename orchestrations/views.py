@@ -16,7 +16,7 @@ from orchestrations import samples, services
 from orchestrations.archives import ArchiveRefused
 from orchestrations.forms import UploadForm
 from orchestrations.models import Orchestration, Version, WorkloadStatus
-from orchestrations.version_views import packaging_context
+from orchestrations.version_views import files_context, packaging_context
 from orchestrations.workload_list import headings, sort_named, workload_page
 from tasks.models import Task, TaskRun
 from tasks.state_words import state_of
@@ -186,6 +186,15 @@ def orchestration_versions(request: AuthenticatedRequest, pk: UUID) -> TemplateR
         "is_changing": any(not version.is_settled for version in page.rows),
     }
     return _show(request, orchestration, "versions", context)
+
+
+@require_safe
+@login_required
+def orchestration_files(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
+    """Show one orchestration, and the files of its newest version."""
+    orchestration = _visible(request, pk)
+    context = {"is_busy": False, "is_changing": False, **files_context(orchestration.newest)}
+    return _show(request, orchestration, "files", context)
 
 
 def _show(

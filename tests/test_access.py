@@ -217,6 +217,7 @@ ROWS = [
     Row("orchestrations:sample", MEMBERS_CHANGE, of_workspace, "post"),
     Row("orchestrations:detail", MEMBERS_LOOK, of_orchestration),
     Row("orchestrations:runs", MEMBERS_LOOK, of_orchestration),
+    Row("orchestrations:files", MEMBERS_LOOK, of_orchestration),
     Row("orchestrations:versions", MEMBERS_LOOK, of_orchestration),
     Row("orchestrations:version-upload", MEMBERS_CHANGE_PAGE, of_orchestration),
     Row(

@@ -36,11 +36,18 @@ def saved(client: Client, address: str) -> tuple[str, bytes]:
     return response["Content-Disposition"], b"".join(cast("list[bytes]", response))
 
 
-def test_the_files_are_listed_folder_by_folder(owner_client: Client, workspace: Workspace) -> None:
+@pytest.mark.parametrize("place", ["version", "orchestration"])
+def test_the_files_are_listed_folder_by_folder(
+    place: str, owner_client: Client, workspace: Workspace
+) -> None:
     files = {"src/b.py": "", "main.py": "import src.b", "src/deep/c.py": "", "a/z.txt": "z"}
     orchestration = make_orchestration(workspace, files=files)
 
-    response = owner_client.get(orchestration.newest.get_absolute_url())
+    response = owner_client.get(
+        orchestration.newest.get_absolute_url()
+        if place == "version"
+        else reverse("orchestrations:files", args=[orchestration.pk])
+    )
 
     names = [file.name for file in response.context["files"]]
     assert names == ["main.py", "a/z.txt", "src/b.py", "src/deep/c.py"]
