@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -48,6 +49,22 @@ for batch in range(limit):
     print(f"scored batch {batch} with {model}", flush=True)
     time.sleep(1)
 '''
+VISITS = '''\
+"""How often somebody came, and how long they stayed."""
+
+import pandas as pd
+
+
+def per_week(visits: pd.DataFrame) -> pd.DataFrame:
+    return visits.groupby(["customer", pd.Grouper(key="at", freq="W")]).agg({"minutes": "sum"})
+'''
+FILES = {
+    "main.py": SCRIPT.replace("500", "800"),
+    "requirements.txt": "pandas==2.2.3\nscikit-learn==1.5.2\n",
+    "README.md": "# Churn\n\nWho may leave next month, as of last night.\n",
+    "features/__init__.py": "",
+    "features/visits.py": VISITS,
+}
 WAITING = 'import time\nprint("connected", flush=True)\ntime.sleep(600)\n'
 HTML = {"Content-Type": "text/html"}
 NAMES = (
@@ -110,7 +127,16 @@ def prepare(team: Workspace) -> list[Stop]:
         for _ in range(chance.randint(1, 2)):
             _with_history(orchestration, chance, now, days=chance.randint(2, 12))
     star = Orchestration.objects.get(name="churn-scores")
-    make_version(star, script=SCRIPT.replace("500", "800"), created_by=owner, number=2)
+    make_version(
+        star,
+        files=FILES,
+        file_name="churn-scores.zip",
+        requirements_path="requirements.txt",
+        changes="1 file changed; 4 files added",
+        sha=sha256(SCRIPT.encode()).hexdigest(),
+        created_by=owner,
+        number=2,
+    )
     nightly = _with_history(star, chance, now, days=28, name="nightly scores")
     SkippedTicks.objects.create(
         task=nightly, reason="overlap", count=1, noticed_at=now,
@@ -119,10 +145,10 @@ def prepare(team: Workspace) -> list[Stop]:
     )  # fmt: skip
     failed = _failed(nightly, now)
     succeeded = nightly.runs.filter(status=Status.SUCCESS).newest_first()[0]
-    running = start_task(
-        make_orchestration(team, name="stream-scores", script=WAITING, created_by=owner),
-        kind=Kind.CONTINUOUS, user=owner, name="keep scoring",
-    )  # fmt: skip
+    stream = make_orchestration(
+        team, name="stream-scores", file_name="stream-scores.zip", created_by=owner, script=WAITING
+    )
+    running = start_task(stream, kind=Kind.CONTINUOUS, user=owner, name="keep scoring")
     connection = make_connection(team, name="warehouse", type="POSTGRESQL", created_by=owner)
     make_api_token(owner)
     make_login(owner)
@@ -149,6 +175,7 @@ def prepare(team: Workspace) -> list[Stop]:
         page("upload", "orchestrations:upload", team.pk),
         page("orchestration", "orchestrations:detail", star.pk),
         page("orchestration-runs", "orchestrations:runs", star.pk),
+        page("orchestration-files", "orchestrations:files", star.pk),
         page("orchestration-versions", "orchestrations:versions", star.pk),
         page("version", "orchestrations:version", star.pk, 2),
         page("version-changes", "orchestrations:version-changes", star.pk, 2),
