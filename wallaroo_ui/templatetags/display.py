@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from wallaroo_ui.executions import ansi
 from wallaroo_ui.executions.log_rows import rows
 from wallaroo_ui.executions.logstore import LogWindow
+from wallaroo_ui.executions.models import Status
 
 if TYPE_CHECKING:
     from tasks.models import TaskRun
@@ -165,17 +166,22 @@ def run_strip(runs: "Sequence[TaskRun]") -> SafeString:
 def _mark(run: "TaskRun") -> str:
     moment = (run.started_at or run.queued_at).astimezone(UTC)
     took = "" if run.duration is None else f", {duration(run.duration)}"
-    title = f"{run.get_status_display()}, {moment.day} {moment:%b %H:%M} UTC{took}"
+    title = f"{_status_word(run)}, {moment.day} {moment:%b %H:%M} UTC{took}"
     return (
         f'<a class="mark-of-run" tabindex="-1" href="{run.get_absolute_url()}"'
         f' data-status="{run.status}" title="{title}"></a>'
     )
 
 
+def _status_word(run: "TaskRun") -> str:
+    # Django's own way goes through all choices each time: a tenth of a list's whole cost.
+    return Status(run.status).label
+
+
 def _strip_words(runs: "Sequence[TaskRun]") -> str:
-    counts = Counter(str(run.get_status_display()) for run in runs)
+    counts = Counter(map(_status_word, runs))
     each = ", ".join(f"{count} {word}" for word, count in counts.most_common())
-    latest = runs[0].get_status_display()
+    latest = _status_word(runs[0])
     return (
         f"{len(runs)} runs: {each}. The latest: {latest}." if len(runs) > 1 else f"1 run: {each}."
     )
