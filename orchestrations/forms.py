@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 
+from wallaroo_ui.forms import LONGEST_NAME
+
 
 class VersionForm(forms.Form):
     """A new version of an orchestration: its archive."""
@@ -34,7 +36,7 @@ class VersionForm(forms.Form):
     @property
     def file_name(self) -> str:
         """Return the file's name as its sender calls it, without any folder."""
-        return PurePath(str(self.cleaned_data["archive"].name)).name[:255]
+        return PurePath(str(self.cleaned_data["archive"].name)).name[:LONGEST_NAME]
 
 
 class UploadForm(VersionForm):
@@ -43,6 +45,6 @@ class UploadForm(VersionForm):
     name = forms.CharField(
         label="Name",
         required=False,
-        max_length=255,
+        max_length=LONGEST_NAME,
         help_text="How the list calls it. Left empty, the file's name is shown.",
     )

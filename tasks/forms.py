@@ -17,7 +17,7 @@ from tasks.models import LONGEST_RETRY_DELAY, MAX_TIMEOUT_SECONDS, Kind, Missed,
 from tasks.schedule_picker import Choices, choices_of, lines_for
 from tasks.schedules import MAX_LINE_CHARACTERS, MAX_LINES, Schedule, ScheduleRefused
 from tasks.services import TaskSettings
-from wallaroo_ui.forms import JSONObjectField
+from wallaroo_ui.forms import LONGEST_NAME, JSONObjectField
 from wallaroo_ui.json_text import JSON, JSONRefused, parse_object, show_object
 
 KINDS = [
@@ -219,7 +219,7 @@ class TaskForm(ScheduleForm):
     `arguments_shown` is what both were filled with, and so tells which of them was changed.
     """
 
-    name = forms.CharField(label="Task Name", max_length=255)
+    name = forms.CharField(label="Task Name", max_length=LONGEST_NAME)
     kind = forms.ChoiceField(
         label="Task Type", choices=KINDS, initial=Kind.ONCE, widget=forms.RadioSelect
     )
@@ -338,11 +338,11 @@ class TaskForm(ScheduleForm):
         text: str = self.cleaned_data["arguments"]
         written = parse_object(text)
         try:
-            merged = merge(written, self._shown_arguments(), self._lines())
-            parse_object(show_object(merged))  # What holds for the JSON holds for its lines.
+            merged = show_object(merge(written, self._shown_arguments(), self._lines()))
+            parse_object(merged)  # What holds for the JSON holds for its lines.
         except JSONRefused as refusal:
             raise forms.ValidationError(str(refusal)) from refusal
-        return text if show_object(merged) == show_object(written) else show_object(merged)
+        return text if merged == show_object(written) else merged
 
     def _lines(self) -> dict[str, str]:
         sent = self.data.items()

@@ -36,6 +36,7 @@
 
   function toTheMinute(date) {
     const year = Math.abs(date - Date.now()) > YEAR_UNSAID_MS ? { year: "numeric" } : {};
+    // As the server says it: without a comma, and Sep for September.
     const parts = new Intl.DateTimeFormat("en-GB", { ...day, ...year }).format(date);
     return `${parts.replace(",", "").replace("Sept", "Sep").replaceAll(" ", "\u00a0")}, ${new Intl.DateTimeFormat("en-GB", minute).format(date)}`;
   }
@@ -47,9 +48,9 @@
       time.dataset.local = "";
     }
     // Where the schedule goes by the reader's clock, their column would say it all twice.
+    const isTwice = ({ cells: [wall, own] }) => own.textContent === wall.querySelector("time").textContent;
     for (const table of all(".coming-runs:not([data-repeats])")) {
-      const rows = [...table.tBodies[0].rows];
-      table.dataset.repeats = rows.every(({ cells: [wall, own] }) => own.textContent === wall.querySelector("time").textContent);
+      table.dataset.repeats = [...table.tBodies[0].rows].every(isTwice);
     }
   }
 

@@ -134,8 +134,6 @@ def prepare(team: Workspace) -> list[Stop]:
         requirements_path="requirements.txt",
         changes="1 file changed; 4 files added",
         sha=sha256(SCRIPT.encode()).hexdigest(),
-        created_by=owner,
-        number=2,
     )
     nightly = _with_history(star, chance, now, days=28, name="nightly scores")
     SkippedTicks.objects.create(
