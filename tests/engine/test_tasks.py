@@ -21,24 +21,22 @@ pytestmark = pytest.mark.engine
 
 
 def test_a_tick_becomes_a_run_and_the_next_one_is_known(engine: Processes) -> None:
-    now = timezone.now()
+    # Hourly, and due this very minute: its next tick cannot come while the test looks on.
+    minute = timezone.now().replace(second=0, microsecond=0)
+    before = minute - timedelta(minutes=1)
     task = start_task(
         make_orchestration(script="print('on time')"),
         kind="scheduled",
-        schedule=Schedule.parse("* * * * *", "UTC", at=now),
-        at=now,
+        schedule=Schedule.parse(f"{minute.minute} * * * *", "UTC", at=before),
+        at=before,
     )
-    # A whole minute is long: its first tick is in two seconds.
-    soon = timezone.now() + timedelta(seconds=2)
-    minute = soon.replace(second=0, microsecond=0)
-    Task.objects.filter(pk=task.pk).update(next_run_at=minute)
 
     run = wait_until(task.runs.first, "the run of the tick")
 
     assert finished(run).status == Status.SUCCESS
     assert (run.due_at, run.trigger) == (minute, "schedule")
     task.refresh_from_db()
-    assert task.next_run_at == minute + timedelta(minutes=1)
+    assert task.next_run_at == minute + timedelta(hours=1)
 
 
 def test_a_failure_is_tried_again_as_a_run_of_its_own(engine: Processes) -> None:

@@ -1,5 +1,6 @@
 """The page about the hosts that execute."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -46,10 +47,11 @@ def test_a_node_is_shown_with_what_it_holds(admin_client: Client) -> None:
 
     page = shown(admin_client)
 
-    for words in ("alpha", "Taking work", "1 of 4", "3 s ago", "2 h ago", "bubblewrap 0.11"):
+    for words in ("alpha", "Taking work", "1 of 4", "2 h ago", "bubblewrap 0.11"):
         assert words in page
     for words in ("Python 3.11", "nightly", "Packaging of donuts", run.get_absolute_url()):
         assert words in page
+    assert re.search(r"[3-9] s ago", page)
     assert "ended" not in page
 
 

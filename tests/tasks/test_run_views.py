@@ -424,10 +424,10 @@ def test_a_run_shows_what_it_ran_with_and_not_what_its_task_has_now(
 def test_a_retry_says_how_long_it_waits(owner_client: Client, orchestration: Orchestration) -> None:
     task = make_task(orchestration, retries=1)
     first = make_run(task, status=Status.FAILURE)
-    soon = timezone.now() + timedelta(seconds=31.6)
+    soon = timezone.now() + timedelta(minutes=31, seconds=30)
     run = make_run(task, attempt=2, retry_of=first, not_before=soon)
     page = owner_client.get(reverse("tasks:run-summary", args=[run.pk])).content.decode()
-    assert "Next try in 3" in page
+    assert "Next try in 31 min" in page
     assert "Attempt 2 of 2." in page
 
 

@@ -111,10 +111,11 @@ def test_a_crash_loop_says_when_it_tries_again(
     owner_client: Client, orchestration: Orchestration
 ) -> None:
     task = make_task(orchestration, kind=Kind.CONTINUOUS, quick_failures=5, timeout_seconds=None)
-    make_run(task, trigger=Trigger.CONTINUOUS, not_before=timezone.now() + timedelta(seconds=32.4))
+    soon = timezone.now() + timedelta(minutes=32, seconds=30)
+    make_run(task, trigger=Trigger.CONTINUOUS, not_before=soon)
     page = shown(owner_client, task)
     assert "Crash loop" in page
-    assert "Next try in 32 s" in page
+    assert "Next try in 32 min" in page
     assert "5 runs in a row failed at once" in page
 
 
