@@ -39,6 +39,7 @@ def test_an_owner_invites_somebody_who_makes_their_account(
     expect(page.locator("#invited")).to_contain_text("Pass this link on to new@example.com")
     link = page.locator("#invited code").inner_text()
     expect(page.locator("#member-add")).to_contain_text("Open invitations")
+    expect(page.locator("#recent-events")).to_contain_text("invited new@example.com")
 
     guest = somebody_else(browser, visitor.url, scripts=scripts)
     guest.page.goto(link)

@@ -180,7 +180,12 @@ def _invite(
     link = request.build_absolute_uri(reverse("workspaces:invitation", args=[token]))
     if invitations.send(invitation, link=link):
         link = ""  # Only who reads the address's mail makes its account.
-    return _detail_page(request, workspace, invited={"email": email, "link": link})
+    return _detail_page(
+        request,
+        workspace,
+        invited={"email": email, "link": link},
+        region="workspaces/_invitation_answer.html",
+    )
 
 
 @require_POST
