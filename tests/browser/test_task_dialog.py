@@ -53,6 +53,41 @@ def test_a_task_is_made_by_keyboard_alone_on_a_small_phone(
     assert Task.objects.get().name == "by hand"
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 700), (320, 640)])
+def test_the_buttons_stay_in_sight_and_cover_no_field_that_has_the_focus(
+    visitor: Visitor, orchestration: Orchestration, width: int, height: int
+) -> None:
+    page = visitor.page
+    page.set_viewport_size({"width": width, "height": height})
+    visitor.log_in("owner")
+    visitor.open(orchestration.get_absolute_url())
+    page.get_by_role("link", name="Create Task").click()
+    button = page.get_by_role("button", name="Create Task")
+    page.get_by_text("Run recurringly").click()
+    page.get_by_text("Advanced Settings").click()
+
+    box = page.locator("dialog")
+    assert box.evaluate("box => box.scrollHeight > box.clientHeight * 1.5")
+    for at in (0, 400, 100_000):
+        box.evaluate("(box, at) => { box.scrollTop = at; }", at)
+        expect(button).to_be_in_viewport(ratio=1)
+
+    box.evaluate("box => { box.scrollTop = 0; }")
+    page.get_by_label("Task Name").focus()
+    # All of a field; of a tall one, as the JSON, its first line.
+    bottom = """element => {
+        const { top, bottom } = element.getBoundingClientRect();
+        return Math.min(bottom, top + 30);
+    }"""
+    bar = box.locator(".form-actions")
+    while not button.evaluate("button => button === document.activeElement"):
+        page.keyboard.press("Tab")
+        focused = page.locator("*:focus")
+        if not bar.evaluate("bar => bar.contains(document.activeElement)"):
+            top = bar.evaluate("bar => bar.getBoundingClientRect().top")
+            assert focused.evaluate(bottom) <= top, focused.evaluate("each => each.outerHTML")
+
+
 def test_lines_and_json_stay_in_step_and_a_mistake_is_said(
     visitor: Visitor, orchestration: Orchestration
 ) -> None:
