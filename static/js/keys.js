@@ -54,6 +54,10 @@
       const at = stops.indexOf(target) + (key === "ArrowDown" ? 1 : -1);
       return stops[(at + stops.length) % stops.length].focus();
     }
+    if (list && key === "Escape") { // A field of a search would take it to be emptied first.
+      event.preventDefault();
+      return dialog()?.close();
+    }
     if (list && key === "Enter" && target.matches("input")) {
       const first = list.querySelector("#findings a");
       if (first) { event.preventDefault(); first.click(); }

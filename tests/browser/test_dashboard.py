@@ -99,6 +99,20 @@ def test_what_is_typed_the_moment_the_switcher_opens_is_searched_for(
     expect(page.locator("#findings")).to_contain_text("churn-scores")
 
 
+def test_one_escape_closes_the_switcher_whatever_is_written_in_it(
+    visitor: Visitor, team: Workspace
+) -> None:
+    page = visitor.page
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    page.keyboard.press("ControlOrMeta+k")
+    switcher = page.get_by_role("dialog", name="Go to")
+    expect(switcher.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("churn")
+    page.keyboard.press("Escape")
+    expect(switcher).to_be_hidden()
+
+
 def test_the_sheet_of_shortcuts_opens_and_single_keys_can_be_turned_off(
     visitor: Visitor, team: Workspace
 ) -> None:
