@@ -85,7 +85,7 @@
 
     function setTotal(lines) {
       total = Math.max(total, lines);
-      byId("log-total").textContent = thousands.format(total);
+      byId("log-total").textContent = `${thousands.format(total)} line${total === 1 ? "" : "s"}`;
       if (byId("log-bytes")) byId("log-bytes").textContent = ` · ${size(offset)}`;
     }
 

@@ -126,12 +126,23 @@ def test_the_log_follows_its_end_until_the_reader_scrolls_up(
     assert numbers(page) == list(range(101, 397))
 
 
+def test_the_lines_are_counted_as_they_come(visitor: Visitor, written: Written) -> None:
+    visitor.log_in("owner")
+    visitor.open(written.path)
+    total = visitor.page.locator("#log-total")
+    expect(total).to_have_text("0 lines")
+    written.count(1)
+    expect(total).to_have_text("1 line")
+    written.count(1)
+    expect(total).to_have_text("2 lines")
+
+
 def test_a_huge_log_is_a_window_that_moves(visitor: Visitor, written: Written) -> None:
     page = visitor.page
     written.count(50_000)
     visitor.log_in("owner")
     visitor.open(written.path)
-    expect(page.locator("#log-total")).to_have_text("50,000")
+    expect(page.locator("#log-total")).to_have_text("50,000 lines")
 
     page.get_by_role("link", name="Middle").click()
     expect_shown(page, 25000)
