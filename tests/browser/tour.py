@@ -255,8 +255,8 @@ def _with_history(
 
 
 def _failed(task: Task, now: datetime) -> TaskRun:
-    """Make a run that failed for want of an argument, with its log."""
-    at = now - timedelta(hours=2)
+    """Make a run that failed for want of an argument, with its log, which is written now."""
+    at = now - timedelta(seconds=8)
     run = make_run(
         task, status=Status.FAILURE, queued_at=at, claimed_at=at + timedelta(seconds=1),
         started_at=at + timedelta(seconds=4), ended_at=at + timedelta(seconds=9), fence=1,
