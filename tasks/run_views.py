@@ -79,7 +79,8 @@ def run_tail(request: AuthenticatedRequest, pk: UUID) -> TemplateResponse:
     """Show the last lines of a run's log: for lists, which open them in place."""
     run = _visible_run(request, pk)
     tail = run.log_tail if run.is_finished else logstore.tail_text(run.spool)
-    return TemplateResponse(request, "tasks/_run_tail.html", {"run": run, "tail": tail})
+    context = {"run": run, "tail": tail.split("\n") if tail else ()}
+    return TemplateResponse(request, "tasks/_run_tail.html", context)
 
 
 @require_POST

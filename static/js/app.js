@@ -83,11 +83,8 @@
     if (swapped === xhr) return; // htmx says it once for each new element: for each line of a log.
     swapped = xhr;
     for (const [id, open] of opened) if (byId(id)) byId(id).open = open;
-    for (const [id, scroll] of scrolls) {
-      const box = byId(id);
-      if (!box) continue;
-      box.scrollTop = scroll ?? box.scrollHeight;
-    }
+    // One that was not there before begins at its end.
+    for (const box of all("[data-log][id]")) box.scrollTop = scrolls.get(box.id) ?? box.scrollHeight;
     opened.clear();
     scrolls.clear();
     // A spinner that was swapped goes on turning where it was.

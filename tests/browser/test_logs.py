@@ -359,6 +359,22 @@ def test_switches_are_remembered_and_keys_work_outside_of_fields_only(
     expect(times).not_to_be_checked()
 
 
+def test_the_last_lines_in_a_list_are_shown_from_their_end(
+    visitor: Visitor, written: Written
+) -> None:
+    page = visitor.page
+    written.write(*(f"part {number} " + "of a long story " * 20 for number in range(30)))
+    visitor.log_in("owner")
+    visitor.open(f"{written.run.orchestration.get_absolute_url()}runs/")
+    page.get_by_text("Last lines").click()
+    lines = page.locator(".tail-text")
+    expect(lines).to_contain_text("part 29 ")
+    hidden = "(box) => [box.scrollTop, box.scrollHeight - box.scrollTop - box.clientHeight]"
+    above, below = lines.evaluate(hidden)
+    assert above > 100
+    assert below < 1
+
+
 def test_a_failed_run_leads_to_its_traceback(visitor: Visitor, written: Written) -> None:
     page = visitor.page
     written.count(3000)

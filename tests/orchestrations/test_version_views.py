@@ -154,14 +154,19 @@ def test_the_last_lines_of_a_run_come_when_they_are_opened(
     owner_client: Client, orchestration: Orchestration
 ) -> None:
     run = make_run(
-        make_task(orchestration), status=Status.FAILURE, log_bytes=9, log_tail="the <end>"
+        make_task(orchestration),
+        status=Status.FAILURE,
+        log_bytes=9,
+        log_tail="step 1\rstep 2\n\x1b[31mred\x1b[0m\nthe <end>",
     )
     shown = page(owner_client, url("runs", orchestration.pk))
     tail = reverse("tasks:run-tail", args=[run.pk])
 
     assert "the &lt;end&gt;" not in shown
     assert f'hx-get="{tail}"' in shown
-    assert "the &lt;end&gt;" in page(owner_client, tail)
+    # As a terminal shows them, as the whole log does.
+    expected = '>step 2 <span class="ansi-red">red</span> the &lt;end&gt; </pre>'
+    assert expected in page(owner_client, tail)
 
 
 def many(orchestration: Orchestration, count: int) -> None:
