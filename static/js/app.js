@@ -25,7 +25,15 @@
   on("app:say", ({ detail: { words, milliseconds } }) => say(words, milliseconds)); // For other scripts.
 
   // -- Times in the reader's own zone. The server sends its own, and UTC in the title ----
-  const timeZone = document.documentElement.dataset.zone; // Chosen on the person's page; or the browser's.
+  function known(zone) {
+    try {
+      return Intl.DateTimeFormat("en-GB", { timeZone: zone }) && zone;
+    } catch { // A browser may be older than a zone.
+      return undefined;
+    }
+  }
+
+  const timeZone = known(document.documentElement.dataset.zone); // Chosen on the person's page; or the browser's.
   const hms = { timeZone, hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" };
   const moment = new Intl.DateTimeFormat("en-GB", {
     ...hms, day: "numeric", month: "short", year: "numeric", timeZoneName: "short",
@@ -115,16 +123,33 @@
   }
 
   // -- The dialog: a page that htmx has put into it --------------------------------------
-  let opener;
+  let opener, pressed;
   function openDialog(dialog) {
     opener = document.activeElement?.id; // Its region may be swapped while the dialog is open.
     dialog.showModal();
   }
 
-  on("close", ({ target }) => { if (target.id === "dialog" && opener) byId(opener)?.focus(); }, true);
+  on("close", ({ target }) => {
+    if (target.id !== "dialog") return;
+    // An upload that goes on would arrive, and lead away, although it was cancelled.
+    const upload = target.querySelector("[data-upload]");
+    if (upload) htmx.trigger(upload, "htmx:abort");
+    dropped = undefined;
+    if (opener) byId(opener)?.focus();
+  }, true);
+
+  // Beside the dialog is outside of its box: its padding is its own, and who selects text with
+  // the mouse may let go anywhere.
+  const isBeside = (dialog, { target, clientX: x, clientY: y }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    return target === dialog && (x < left || x > right || y < top || y > bottom);
+  };
+  on("pointerdown", (event) => { pressed = event; });
   on("click", (event) => {
     const dialog = event.target.closest("dialog[open]");
-    if (!dialog || (event.target !== dialog && !event.target.closest("[data-close]"))) return;
+    if (!dialog) return;
+    const isLeft = pressed && isBeside(dialog, pressed) && isBeside(dialog, event);
+    if (!isLeft && !event.target.closest("[data-close]")) return;
     event.preventDefault();
     dialog.close();
   });
@@ -132,13 +157,17 @@
   // -- Trouble with the connection ------------------------------------------------------
   on("htmx:sendError htmx:responseError htmx:timeout", ({ detail: { elt, xhr } }) => {
     const mayPass = xhr.status === 0 || xhr.status === 429 || xhr.status >= 500;
-    if (elt.matches("[data-upload]")) {
-      showUpload(elt, "");
-      say(xhr.status === 413 ? "The archive is larger than the server accepts" : "The upload did not arrive, please try again", 10_000);
-    } else if (isPoll(elt)) {
+    const isUpload = elt.matches("[data-upload]");
+    if (isUpload) showUpload(elt, "");
+    if (elt.matches("[data-drop]")) dropped = undefined; // Not to be sent when nobody thinks of it any more.
+    if (isPoll(elt)) {
       say(mayPass ? LOST : "This page is out of date, please load it again");
+    } else if (isUpload && xhr.status === 413) {
+      say("The archive is larger than the server accepts", 10_000);
+    } else if (mayPass) {
+      say(isUpload ? "The upload did not arrive, please try again" : "The server did not answer, please try again", 10_000);
     } else {
-      say(mayPass ? "The server did not answer, please try again" : "This was refused, please load the page again", 10_000);
+      say("This was refused, please load the page again", 10_000);
     }
   });
 
@@ -198,17 +227,25 @@
     event.preventDefault();
     const { files } = event.dataTransfer;
     if (files.length !== 1) return say("Drop one ZIP file at a time", 6000);
+    const dialog = document.querySelector("dialog[open]");
+    if (dialog) return put(files, dialog); // Who has the form open sends it themselves.
     dropped = files;
     document.querySelector("[data-drop]").click();
   });
 
+  function put(files, dialog) {
+    const input = dialog.querySelector("[data-upload] input[type=file]");
+    if (!input) return undefined;
+    input.files = files;
+    input.dispatchEvent(new Event("change", { bubbles: true })); // Says so at once if it is too large.
+    return input;
+  }
+
   // Not before htmx knows the form: the browser would send it by itself.
   on("htmx:afterSettle", ({ target: { id } }) => {
-    const input = id === "dialog" && dropped && byId("dialog").querySelector("[data-upload] input[type=file]");
+    const input = id === "dialog" && dropped && put(dropped, byId("dialog"));
     if (!input) return;
-    input.files = dropped;
     dropped = undefined;
-    input.dispatchEvent(new Event("change", { bubbles: true })); // Says so at once if it is too large.
     if (input.validity.valid) input.form.requestSubmit();
   });
 

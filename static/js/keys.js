@@ -9,8 +9,16 @@
   const url = (name) => document.body.dataset[name];
   const isTyping = (element) => element.isContentEditable || element.matches("input:not([type=checkbox], [type=radio]), select, textarea");
 
-  function show(address) {
-    if (address && !dialog()) htmx.ajax("GET", address, { target: "#dialog", swap: "innerHTML" });
+  let isComing = false; // A second one would empty the field of the first.
+  async function show(address) {
+    if (!address || isComing || dialog()) return;
+    isComing = true;
+    try {
+      await htmx.ajax("GET", address, { target: "#dialog", swap: "innerHTML" });
+    } catch { // app.js has said what is wrong.
+    } finally {
+      isComing = false;
+    }
   }
 
   // -- Rows of lists: j and k walk over their links, x selects ---------------------------
@@ -24,6 +32,17 @@
 
   // A page says what a key does there: the element with that data-key is pressed.
   const press = (key) => document.querySelector(`main [data-key="${CSS.escape(key)}"], header [data-key="${CSS.escape(key)}"]`)?.click();
+
+  // -- The quick switcher: Enter goes to the first finding, even before it has come -------
+  let isWaiting = false;
+  function go() {
+    isWaiting = false;
+    document.querySelector("#findings a")?.click();
+  }
+
+  document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+    if (isWaiting && target.id === "findings") go();
+  });
 
   let started; // When "g" was pressed, the first of two keys.
   function act(key) {
@@ -48,6 +67,7 @@
       return show(url("search"));
     }
     const list = target.closest("[data-switcher]");
+    isWaiting = false;
     if (list && (key === "ArrowDown" || key === "ArrowUp")) {
       event.preventDefault();
       const stops = [list.querySelector("input"), ...list.querySelectorAll("#findings a")];
@@ -59,12 +79,14 @@
       return dialog()?.close();
     }
     if (list && key === "Enter" && target.matches("input")) {
-      const first = list.querySelector("#findings a");
-      if (first) { event.preventDefault(); first.click(); }
-      return;
+      event.preventDefault();
+      if (list.querySelector("#findings").dataset.query === target.value.trim()) return go();
+      isWaiting = true;
+      return htmx.trigger(list, "typed");
     }
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || key.length !== 1) return;
     if (!isOn() || dialog() || isTyping(target)) return;
+    if (event.repeat && key !== "j" && key !== "k") return; // A held key acts once; these walk on.
     if (key === "/") event.preventDefault();
     act(key);
   });

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tasks.models import Kind, Task
 from tests.browser.conftest import Visitor
 from tests.factories import make_orchestration, make_task, make_zip
 from tests.processes import Processes, answers, parts, wait_until
+from wallaroo_ui.accounts.models import User
 from wallaroo_ui.workspaces.models import Workspace
 
 pytestmark = pytest.mark.browser
@@ -21,8 +22,8 @@ def scheduled(team: Workspace, name: str) -> Task:
     return make_task(make_orchestration(team, name=name), name=f"{name} task", kind=Kind.SCHEDULED)
 
 
-def drop(page: Page, name: str, content: bytes) -> None:
-    """Drop a file on the page's heading, as a mouse does that comes from the desktop."""
+def drop(page: Page, name: str, content: bytes, *, on: str = "h1") -> None:
+    """Drop a file on a part of the page, as a mouse does that comes from the desktop."""
     transfer = page.evaluate_handle(
         """([name, text]) => {
             const transfer = new DataTransfer();
@@ -33,7 +34,7 @@ def drop(page: Page, name: str, content: bytes) -> None:
         [name, base64.b64encode(content).decode()],
     )
     for event in ("dragover", "drop"):
-        page.dispatch_event("h1", event, {"dataTransfer": transfer})
+        page.dispatch_event(on, event, {"dataTransfer": transfer})
 
 
 def test_the_main_journey_by_keyboard_alone(
@@ -99,6 +100,39 @@ def test_what_is_typed_the_moment_the_switcher_opens_is_searched_for(
     expect(page.locator("#findings")).to_contain_text("churn-scores")
 
 
+def test_enter_goes_to_what_was_typed_last_and_not_to_what_was_found_before(
+    visitor: Visitor, team: Workspace
+) -> None:
+    page = visitor.page
+    make_orchestration(team, name="alpha")
+    wanted = make_orchestration(team, name="beta")
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    page.keyboard.press("ControlOrMeta+k")
+    page.keyboard.type("alpha")
+    expect(page.locator("#findings")).to_contain_text("alpha")
+    page.locator("#switcher-query").fill("beta")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{wanted.get_absolute_url()}")
+
+
+def test_the_switcher_that_is_called_twice_keeps_what_was_typed(
+    visitor: Visitor, team: Workspace
+) -> None:
+    page = visitor.page
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    on_their_way: list[Route] = []
+    page.route("**/search/", lambda route: on_their_way.append(route))  # noqa: PLW0108
+    with page.expect_request("**/search/"):
+        page.keyboard.press("ControlOrMeta+k")
+    page.keyboard.press("ControlOrMeta+k")
+    page.keyboard.type("x")  # What the second one asks has been asked by now.
+    on_their_way[0].continue_()
+    expect(page.get_by_role("dialog", name="Go to")).to_be_visible()
+    assert len(on_their_way) == 1
+
+
 def test_one_escape_closes_the_switcher_whatever_is_written_in_it(
     visitor: Visitor, team: Workspace
 ) -> None:
@@ -129,6 +163,48 @@ def test_the_sheet_of_shortcuts_opens_and_single_keys_can_be_turned_off(
     page.keyboard.press("ControlOrMeta+k")  # This one is not a single key.
     expect(page.get_by_role("dialog", name="Go to")).to_be_visible()
     expect(sheet).to_be_hidden()
+
+
+def test_a_held_key_acts_once(visitor: Visitor, team: Workspace) -> None:
+    page = visitor.page
+    task = scheduled(team, "nightly")
+    visitor.log_in("owner")
+    visitor.open(task.get_absolute_url())
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.keyboard.down("p")
+    expect(page.locator("#task-summary")).to_contain_text("Paused")
+    page.keyboard.down("p")  # The browser repeats a key that is held.
+    page.keyboard.down("p")
+    page.keyboard.up("p")
+    page.keyboard.press("ControlOrMeta+k")
+    expect(page.get_by_role("dialog", name="Go to")).to_be_visible()
+    assert sent.count("POST") == 1
+
+
+def test_a_search_keeps_the_order_of_the_list(visitor: Visitor, team: Workspace) -> None:
+    page = visitor.page
+    for name in ("one of b", "one of a", "one of c"):
+        make_orchestration(team, name=name)
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    page.get_by_role("link", name="Workload", exact=True).click()
+    page.wait_for_url("**sort=name**")
+    page.locator("#q").fill("one")
+    page.wait_for_url("**q=one**")
+    names = page.locator("tbody .row-link")
+    expect(names).to_have_text(["one of a", "one of b", "one of c"])
+
+
+def test_a_time_zone_that_the_browser_does_not_know_takes_nothing_else_away(
+    visitor: Visitor, team: Workspace
+) -> None:
+    page = visitor.page
+    User.objects.filter(username="owner").update(time_zone="Mars/Base")
+    visitor.log_in("owner")
+    visitor.open(team.get_absolute_url())
+    page.get_by_role("link", name="Upload").first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("Upload an orchestration")
 
 
 def test_a_zip_is_dropped_anywhere_on_the_list(visitor: Visitor, team: Workspace) -> None:
