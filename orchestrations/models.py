@@ -269,6 +269,11 @@ class Version(models.Model):
         return self.status == self.Status.READY
 
     @property
+    def has_archive(self) -> bool:
+        """Tell whether the uploaded file is still where it was put."""
+        return self.archive.storage.exists(str(self.archive.name))
+
+    @property
     def is_settled(self) -> bool:
         """Tell whether its packaging has come to an end."""
         return self.status in {self.Status.READY, self.Status.ERROR}

@@ -115,9 +115,14 @@ def version_packaging(request: AuthenticatedRequest, pk: UUID, number: int) -> T
 
 @require_safe
 @login_required
-def version_download(request: AuthenticatedRequest, pk: UUID, number: int) -> StreamingHttpResponse:
+def version_download(
+    request: AuthenticatedRequest, pk: UUID, number: int
+) -> HttpResponse | StreamingHttpResponse:
     """Hand out the archive as it was uploaded, never for the browser to open."""
     version = _visible(request, pk, number)
+    if not version.has_archive:
+        messages.error(request, "The archive cannot be read any more.")
+        return redirect(version)
     return stream_file(request, lambda: version.archive.open("rb"), file_name=version.file_name)
 
 

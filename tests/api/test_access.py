@@ -6,6 +6,7 @@ An operation without a row in the table fails the last test.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -360,6 +361,8 @@ def test_a_token_may_come_in_the_query_for_a_download_only(world: World) -> None
     assert anonymous.send("GET", link + token).status_code == 200
     assert anonymous.send("GET", link + "wrong").status_code == 401
     assert anonymous.send("POST", f"{V1}/task/list?token={token}").status_code == 401
+    Path(world.orchestration.newest.archive.path).unlink()
+    assert anonymous.send("GET", link + token).status_code == 404  # And no empty archive.
 
 
 def test_every_operation_has_a_row() -> None:

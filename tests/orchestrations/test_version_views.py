@@ -304,3 +304,13 @@ def test_what_a_page_compares_is_bounded(
 ) -> None:
     monkeypatch.setattr(version_views, bound, value)
     assert words in page(owner_client, url("version-changes", changed.pk, 2))
+
+
+def test_an_archive_that_is_lost_is_no_empty_download(
+    owner_client: Client, orchestration: Orchestration
+) -> None:
+    version = orchestration.newest
+    Path(version.archive.path).unlink()
+    shown = owner_client.get(url("download", orchestration.pk, 1), follow=True)
+    assert "The archive cannot be read any more." in shown.content.decode()
+    assert shown.redirect_chain == [(version.get_absolute_url(), 302)]

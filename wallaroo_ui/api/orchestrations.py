@@ -244,4 +244,6 @@ def download_orchestration(request: HttpRequest, id: UUID) -> StreamingHttpRespo
     """Download the newest archive as it was uploaded."""
     shown = Orchestration.objects.select_related("newest")
     newest = visible_or_404(shown, user_of(request), pk=id).newest
+    if not newest.has_archive:
+        raise Http404
     return stream_file(request, lambda: newest.archive.open("rb"), file_name=newest.file_name)
