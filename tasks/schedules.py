@@ -20,9 +20,10 @@ from functools import lru_cache
 from heapq import merge
 from itertools import takewhile
 from typing import NamedTuple, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from tasks.cron import LONGEST_MONTHS, MONTHS, CronLine, CronRefused, quoted, read_line
+from wallaroo_ui.time_zones import zone_names
 
 MAX_LINES = 20
 MAX_LINE_CHARACTERS = 200
@@ -109,7 +110,7 @@ class Schedule:
     @classmethod
     def _read(cls, text: str, zone_name: str, at: datetime | None) -> Self:
         numbered, problems = _read_lines(text)
-        zone = ZoneInfo(zone_name) if zone_name in _zone_names() else None
+        zone = ZoneInfo(zone_name) if zone_name in zone_names() else None
         if at is not None:
             for number, line in numbered.items():
                 schedule = cls((line.text,), zone or ZoneInfo("UTC"))
@@ -267,17 +268,11 @@ def _why_never(line: CronLine) -> str:
     return f"there is no {listed(names, 'or')}, so it would never run"
 
 
-@lru_cache(maxsize=1)
-def _zone_names() -> frozenset[str]:
-    """List the zones of the tz database, without what means another place on each machine."""
-    return frozenset(available_timezones() - {"localtime", "Factory"})
-
-
 def _unknown_zone(name: str) -> str:
     if not name.strip():
         return "Choose a time zone, such as Europe/Berlin."
-    spellings = {zone.rpartition("/")[2].lower(): zone for zone in sorted(_zone_names())}
-    spellings |= {zone.lower(): zone for zone in _zone_names()}
+    spellings = {zone.rpartition("/")[2].lower(): zone for zone in sorted(zone_names())}
+    spellings |= {zone.lower(): zone for zone in zone_names()}
     wanted = name.strip()[:60].lower().replace(" ", "_")
     close = difflib.get_close_matches(wanted, spellings, cutoff=0.75)
     names = list(dict.fromkeys(spellings[spelling] for spelling in close))

@@ -27,7 +27,6 @@ from tasks.schedule_words import describe
 from tasks.schedules import ScheduleRefused
 from tasks.state_words import kill_words, state_of
 from wallaroo_ui.executions.models import FAILED, UNFINISHED, Status
-from wallaroo_ui.forms import time_zones
 from wallaroo_ui.htmx import (
     AuthenticatedRequest,
     opens_dialog,
@@ -37,6 +36,7 @@ from wallaroo_ui.htmx import (
 from wallaroo_ui.json_text import JSON
 from wallaroo_ui.keyset import keyset_page
 from wallaroo_ui.streaming import Opener, stream_zip
+from wallaroo_ui.time_zones import offered_zones
 from wallaroo_ui.workspaces.access import require_change, visible_or_404
 from wallaroo_ui.workspaces.models import Workspace
 
@@ -278,7 +278,7 @@ def _task_form_page(
             "workspace": orchestration.workspace,
             "may_change": True,
             "form": form,
-            "time_zones": time_zones(),
+            "time_zones": offered_zones(),
             "default_timeout": settings.RUN_TIMEOUT_SECONDS,
             **_arguments_context(form, orchestration),
         },

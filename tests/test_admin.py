@@ -1,5 +1,6 @@
 """Django admin: every model is there, and history is not edited."""
 
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.factories import (
     make_user,
 )
 from wallaroo_ui.accounts.models import User
+from wallaroo_ui.connections.models import Connection
 from wallaroo_ui.executions.models import Node, Status
 from wallaroo_ui.workspaces.models import Workspace
 from wallaroo_ui.workspaces.services import create_workspace
@@ -202,3 +204,48 @@ def test_an_empty_workspace_is_deleted_with_what_happened_in_it(admin_site: Clie
     url = reverse("admin:workspaces_workspace_delete", args=[workspace.pk])
     assert admin_site.post(url, {"post": "yes"}).status_code == 302
     assert not Workspace.objects.filter(pk=workspace.pk).exists()
+
+
+def test_nobody_is_deleted_and_nobody_shuts_themselves_out(
+    admin_site: Client, admin: User, owner: User
+) -> None:
+    url = reverse("admin:accounts_user_delete", args=[owner.pk])
+    assert admin_site.post(url, {"post": "yes"}).status_code == 403
+
+    for person, stays in ((admin, True), (owner, False)):
+        form = {"username": person.username, "email": person.email, "theme": "system"}
+        url = reverse("admin:accounts_user_change", args=[person.pk])
+        assert admin_site.post(url, form).status_code == 302  # With no box ticked.
+        person.refresh_from_db()
+        assert (person.is_active, person.is_superuser) == (stays, stays)
+
+
+def test_a_zone_that_is_none_is_refused(admin_site: Client, owner: User) -> None:
+    form = {"username": "owner", "email": owner.email, "theme": "system", "time_zone": "Mars/Base"}
+    url = reverse("admin:accounts_user_change", args=[owner.pk])
+    assert "There is no time zone" in admin_site.post(url, form).content.decode()
+
+
+def test_days_are_those_of_the_zone_in_which_they_are_shown(
+    admin_site: Client, admin: User
+) -> None:
+    User.objects.filter(pk=admin.pk).update(time_zone="Asia/Tokyo")
+    connection = make_connection(name="late")
+    at = datetime(2026, 1, 5, 20, 0, tzinfo=UTC)  # The 6th in Tokyo.
+    Connection.objects.filter(pk=connection.pk).update(created_at=at)
+    day = {"created_at__year": 2026, "created_at__month": 1, "created_at__day": 6}
+    url = reverse("admin:connections_connection_changelist")
+    assert "late" in admin_site.get(url, day).content.decode()
+
+
+def test_members_are_changed_on_the_page_of_their_workspace_only(
+    admin_site: Client, workspace: Workspace
+) -> None:
+    membership = workspace.memberships.get(role="owner")
+    delete = reverse("admin:workspaces_membership_delete", args=[membership.pk])
+    change = reverse("admin:workspaces_membership_change", args=[membership.pk])
+    assert admin_site.post(delete, {"post": "yes"}).status_code == 403
+    assert admin_site.post(change, {"role": "viewer"}).status_code == 403
+    assert admin_site.get(reverse("admin:workspaces_membership_add")).status_code == 403
+    for url in (change, reverse("admin:workspaces_workspace_change", args=[workspace.pk])):
+        assert f'href="{workspace.page_url}"' in admin_site.get(url).content.decode()

@@ -90,3 +90,23 @@ def test_a_form_that_is_out_of_date_says_so() -> None:
     response = Client(enforce_csrf_checks=True).post("/login/", {"username": "a", "password": "b"})
     assert response.status_code == 403
     assert "This form is out of date" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("came_from", "leads_to"),
+    [
+        ("http://testserver/account/?a=1", "/login/?next=%2Faccount%2F%3Fa%3D1"),
+        ("https://evil.example/account/", "/login/"),
+        (None, "/login/"),
+    ],
+)
+def test_who_sends_a_form_after_the_login_has_ended_comes_back_to_its_page(
+    client: Client, came_from: str | None, leads_to: str
+) -> None:
+    headers = {"Referer": came_from} if came_from else {}
+
+    answer = client.post(reverse("accounts:profile"), {"theme": "dark"}, headers=headers)
+
+    # What it was sent to is no page: after the login it would be an empty 405.
+    assert answer["Location"] == leads_to
+    assert "so nothing was done" in client.get("/login/").content.decode()

@@ -1,9 +1,6 @@
 """What forms of several apps share."""
 
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.http import HttpRequest
@@ -11,16 +8,6 @@ from django.http import HttpRequest
 from wallaroo_ui.json_text import JSONRefused, parse_object
 
 LONGEST_NAME = 255
-
-
-@lru_cache(maxsize=1)
-def time_zones() -> Sequence[str]:
-    """Return the names that are offered: places, and UTC."""
-    return sorted(
-        name
-        for name in available_timezones()
-        if name == "UTC" or ("/" in name and not name.startswith(("Etc/", "SystemV/", "US/")))
-    )
 
 
 def search_text(request: HttpRequest) -> str:

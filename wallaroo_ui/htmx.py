@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
@@ -67,12 +68,17 @@ def render_page_or_region(
     return response
 
 
+LOGIN_ENDED = "Your login had ended, so nothing was done. Please log in and do it again."
+
+
 class RedirectMiddleware:
     """Has htmx follow a redirect as a browser does: to a whole page.
 
     By itself it would put what it finds there into the region that asked: the login form into
-    a table row, or another page's body under this page's style sheets and scripts. Where a
-    login has run out, it leads back to the page that was open.
+    a table row, or another page's body under this page's style sheets and scripts.
+
+    Where a login has run out, it leads back to the page that was open: not to a region of it,
+    nor to what a form was sent to, which is no page.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -81,12 +87,18 @@ class RedirectMiddleware:
     def __call__(self, request: HtmxHttpRequest) -> HttpResponse:
         """Turn a redirect into one that htmx follows as a whole page."""
         response = self.get_response(request)
-        if not request.htmx or response.status_code != 302:
+        if response.status_code != 302:
             return response
-        location, here = response.headers["Location"], request.htmx.current_url_abs_path
+        is_sent = request.method not in {"GET", "HEAD"}
+        location, here = response.headers["Location"], _open_page(request)
         login = resolve_url(settings.LOGIN_URL)
-        if location.startswith(login):  # Its own way back leads to the region.
+        if (request.htmx or is_sent) and location.startswith(f"{login}?"):
             location = f"{login}?{urlencode({'next': here})}" if here else login
+            if is_sent:
+                messages.warning(request, LOGIN_ENDED)
+        if not request.htmx:
+            response.headers["Location"] = location
+            return response
         # A page that is loaded again stays where it was scrolled to.
         followed: HttpResponse = (
             HttpResponseClientRefresh()
@@ -95,6 +107,17 @@ class RedirectMiddleware:
         )
         followed.cookies = response.cookies
         return followed
+
+
+def _open_page(request: HtmxHttpRequest) -> str | None:
+    """Return the path of the page of ours from which a request came, if it says so."""
+    if request.htmx:
+        return request.htmx.current_url_abs_path
+    origin, came_from = (
+        f"{request.scheme}://{request.get_host()}",
+        request.headers.get("Referer", ""),
+    )
+    return came_from.removeprefix(origin) if came_from.startswith(f"{origin}/") else None
 
 
 # Each answer masks the token of its forms anew, so that it cannot be guessed from its size.

@@ -79,6 +79,7 @@ def test_a_zone_that_is_gone_from_the_database_breaks_no_page(ann: User, anns: C
     ("wrong", "words"),
     [
         ({"time_zone": "Berlin"}, "There is no time zone “Berlin”"),
+        ({"time_zone": "localtime"}, "There is no time zone “localtime”"),
         ({"theme": "pink"}, "pink is not one of the available choices"),
         ({"first_name": "x" * 151}, "at most 150 characters"),
     ],

@@ -476,10 +476,41 @@ def test_an_admin_adds_a_workspace_in_the_admin(
             "links-0-workspace": workspace.pk,
         },
     )
-    assert connection.links.get().workspace == workspace
-    assert connection.links.get().created_by == admin
+    link = connection.links.get()
+    assert (link.workspace, link.created_by) == (workspace, admin)
+    assert str(workspace.events.get(subject=connection.name).user) == str(admin)
     connection.refresh_from_db()
     assert (connection.type, connection.sealed_details) == ("S3", before)
+
+
+@pytest.mark.parametrize("way", ["its page", "the list", "the link alone"])
+def test_what_an_admin_takes_away_in_the_admin_is_among_the_activity(
+    way: str, workspace: Workspace, admin_site: Client
+) -> None:
+    connection = make_connection(workspace)
+    name = "admin:connections_connection"
+    if way == "its page":
+        url = reverse(f"{name}_delete", args=[connection.pk])
+        admin_site.post(url, {"post": "yes"})
+    elif way == "the list":
+        chosen = {"action": "delete_selected", "_selected_action": connection.pk, "post": "yes"}
+        admin_site.post(reverse(f"{name}_changelist"), chosen)
+    else:
+        form = {
+            "type": "S3",
+            "links-TOTAL_FORMS": 1,
+            "links-INITIAL_FORMS": 1,
+            "links-0-id": connection.links.get().pk,
+            "links-0-connection": connection.pk,
+            "links-0-workspace": workspace.pk,
+            "links-0-DELETE": "on",
+        }
+        admin_site.post(reverse(f"{name}_change", args=[connection.pk]), form)
+
+    assert not WorkspaceConnection.objects.exists()
+    assert Connection.objects.exists() is (way == "the link alone")
+    event = workspace.events.get(subject=connection.name)
+    assert event.get_verb_display() == "took away the connection"
 
 
 def test_connections_are_not_made_in_the_admin(admin_site: Client) -> None:

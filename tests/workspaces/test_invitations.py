@@ -189,6 +189,23 @@ def test_it_is_good_once(workspace: Workspace, owner: User) -> None:
     assert User.objects.filter(email="new@example.com").count() == 1
 
 
+def test_pressed_twice_at_once_it_does_not_say_that_somebody_took_the_address(
+    workspace: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, token = make_invitation(workspace, owner)
+    join_as_new = invitations.join_as_new
+
+    def join_after_another(**asked: Any) -> User:
+        join_as_new(**asked)  # The first press, while the second is on its way.
+        return join_as_new(**asked)
+
+    monkeypatch.setattr(invitations, "join_as_new", join_after_another)
+    answer = text(Client().post(link(token), ACCOUNT))
+    assert OVER in answer
+    assert "If you have made your account with it, log in" in answer
+    assert "has the e-mail address" not in answer
+
+
 def test_it_is_good_for_seven_days(workspace: Workspace, owner: User) -> None:
     week = timedelta(days=7)
     now = timezone.now()

@@ -255,6 +255,21 @@ def test_the_last_owner_stays_one(workspace: Workspace, owner: User, owner_clien
     assert said(response) == ["team would have no owner left. Make somebody else one."]
 
 
+def test_an_owner_who_cannot_log_in_looks_after_nothing(
+    workspace: Workspace, owner: User, viewer: User, owner_client: Client
+) -> None:
+    workspace.memberships.filter(user=viewer).update(role=Role.OWNER)
+    User.objects.filter(pk=viewer.pk).update(is_active=False)
+
+    response = owner_client.post(path("leave", workspace), follow=True)
+
+    assert workspace.role_of(owner) == Role.OWNER
+    assert said(response) == ["team would have no owner left. Make somebody else one."]
+    page = text(owner_client.get(workspace.page_url))
+    assert "The only one, and there must be one" in page
+    assert path("leave", workspace) not in page
+
+
 def test_an_unknown_role_changes_nothing(
     workspace: Workspace, viewer: User, owner_client: Client
 ) -> None:

@@ -18,7 +18,10 @@ class NewUserForm(AdminUserCreationForm[User]):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin[User]):
-    """People: create, deactivate, reset a password. Deleting is left to deactivating."""
+    """People: create, deactivate, reset a password.
+
+    Nobody is deleted: their work would act for nobody, and their workspaces have no owner.
+    """
 
     add_form = NewUserForm
     add_fieldsets = (
@@ -32,6 +35,16 @@ class UserAdmin(DjangoUserAdmin[User]):
         *(DjangoUserAdmin.fieldsets or ()),
         ("Looks", {"fields": ("theme", "time_zone")}),
     )
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Keep who looks after the server from shutting themselves out."""
+        fields = tuple(super().get_readonly_fields(request, obj))
+        return (*fields, "is_active", "is_staff", "is_superuser") if obj == request.user else fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Leave people who are gone to deactivating."""
+        return False
 
 
 class SecretAdmin(admin.ModelAdmin[Any]):

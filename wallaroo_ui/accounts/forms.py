@@ -5,7 +5,7 @@ from datetime import timedelta
 from django import forms
 
 from wallaroo_ui.accounts.models import ApiToken, Scope, User
-from wallaroo_ui.workspaces.models import validate_time_zone
+from wallaroo_ui.time_zones import validate_time_zone
 
 FOR_EVER = "0"
 DAYS = [

@@ -27,14 +27,25 @@ class PersonMiddleware:
             sessions.notice(request, request.user, at=timezone.now())
         return response
 
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> None:
+        """Have the admin read dates, and count its days, in the zone in which it shows them."""
+        if request.resolver_match and request.resolver_match.app_name == "admin":
+            _activate_zone(request)
+
     def process_template_response(
         self, request: HttpRequest, response: SimpleTemplateResponse
     ) -> SimpleTemplateResponse:
         """Have the page that is about to be drawn say times in the person's zone."""
-        name = getattr(request.user, "time_zone", "")
-        if name:
-            try:
-                timezone.activate(ZoneInfo(name))
-            except (ZoneInfoNotFoundError, ValueError):  # The database of zones has it no more.
-                pass
+        _activate_zone(request)
         return response
+
+
+def _activate_zone(request: HttpRequest) -> None:
+    name = getattr(request.user, "time_zone", "")
+    if name:
+        try:
+            timezone.activate(ZoneInfo(name))
+        except (ZoneInfoNotFoundError, ValueError):  # The database of zones has it no more.
+            pass

@@ -15,6 +15,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
 from wallaroo_ui.accounts.user_agents import device_words
+from wallaroo_ui.time_zones import validate_time_zone
 
 
 def has_email(address: str) -> Exact:
@@ -81,7 +82,7 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail address")
     theme = models.CharField(max_length=8, choices=Theme, default=Theme.SYSTEM)
-    time_zone = models.CharField(max_length=64, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True, validators=[validate_time_zone])
 
     objects: ClassVar[UserManager] = UserManager()
 

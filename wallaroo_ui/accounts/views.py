@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from wallaroo_ui.accounts import devices, services, sessions, throttle
 from wallaroo_ui.accounts.forms import ApiTokenForm, ProfileForm
 from wallaroo_ui.accounts.models import Scope, User
-from wallaroo_ui.forms import time_zones
 from wallaroo_ui.htmx import AuthenticatedRequest
+from wallaroo_ui.time_zones import offered_zones
 
 
 @require_safe
@@ -133,7 +133,7 @@ def _account_page(request: AuthenticatedRequest, form: ProfileForm) -> TemplateR
     browsers = list(request.user.browser_sessions.open(at=now))
     context = {
         "form": form,
-        "time_zones": time_zones(),
+        "time_zones": offered_zones(),
         "browsers": browsers,
         "this_session": request.session.session_key,
         "tokens": request.user.api_tokens.newest_first(),

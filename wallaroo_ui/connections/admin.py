@@ -1,8 +1,11 @@
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from wallaroo_ui.accounts.models import User
+from wallaroo_ui.connections import services
 from wallaroo_ui.connections.models import Connection, WorkspaceConnection
 
 
@@ -13,6 +16,10 @@ class LinkInline(admin.TabularInline[WorkspaceConnection, Connection]):
     extra = 0
     autocomplete_fields = ("workspace",)
     readonly_fields = ("created_by", "created_at")
+
+    def has_change_permission(self, request: HttpRequest, obj: Connection | None = None) -> bool:
+        """Add a link or take one away: none becomes another one."""
+        return False
 
 
 @admin.register(Connection)
@@ -37,8 +44,20 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
         """Leave making them to the pages, which take details."""
         return False
 
+    def delete_model(self, request: HttpRequest, obj: Connection) -> None:
+        """Delete a connection, and say so in every workspace that had it."""
+        services.delete_connection(connection=obj, user=cast("User", request.user))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        """Delete connections, and say so in every workspace that had them."""
+        for connection in queryset:
+            self.delete_model(request, connection)
+
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Note who has added a link."""
-        for link in formset.save(commit=False):
-            link.created_by = link.created_by or request.user
-        super().save_formset(request, form, formset, change)
+        """Let workspaces have the connection, or no longer, as the pages do."""
+        formset.save(commit=False)
+        user, connection = cast("User", request.user), formset.instance
+        for link in formset.deleted_objects:
+            services.unlink_connection(connection=connection, workspace=link.workspace, user=user)
+        for link in formset.new_objects:
+            services.link_connection(connection=connection, workspace=link.workspace, user=user)

@@ -11,7 +11,13 @@ class MembershipInline(admin.TabularInline[Membership, Workspace]):
 
     model = Membership
     extra = 0
-    autocomplete_fields = ("user",)
+    fields = ("user", "role", "created_at")
+    readonly_fields = fields
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Workspace | None = None) -> bool:
+        """Leave members to the dashboard's page of the workspace, to which “View on site” leads."""
+        return False
 
 
 @admin.register(Workspace)
@@ -25,21 +31,44 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     readonly_fields = ("created_at",)
     inlines = (MembershipInline,)
 
+    def view_on_site(self, workspace: Workspace) -> str:
+        """Return the address of the page on which members are changed."""
+        return workspace.page_url
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        """Let a workspace's events go with it, though nobody may delete one alone."""
+        """Let its events and memberships go with a workspace, though none is deleted alone."""
         shown, counts, needed, protected = super().get_deleted_objects(objs, request)
-        return shown, counts, needed - {"event"}, protected
+        return shown, counts, needed - {"event", "membership"}, protected
 
 
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin[Membership]):
-    """Every membership: who has which role where."""
+    """Every membership: who has which role where.
+
+    Changed on the dashboard's page of the workspace, to which “View on site” leads: there an
+    owner always stays, and what is done is among its activity.
+    """
 
     list_display = ("user", "workspace", "role", "created_at")
     list_filter = ("role",)
     search_fields = ("user__email", "user__username", "workspace__name")
-    autocomplete_fields = ("user", "workspace")
     list_select_related = ("user", "workspace")
+
+    def view_on_site(self, membership: Membership) -> str:
+        """Return the address of the page on which members are changed."""
+        return membership.workspace.page_url
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Leave it to the page of the workspace."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        """Leave it to the page of the workspace."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        """Leave it to the page of the workspace."""
+        return False
 
 
 @admin.register(Invitation)

@@ -9,7 +9,8 @@ from django.core.validators import MaxLengthValidator
 
 from wallaroo_ui.accounts.models import User, has_email
 from wallaroo_ui.accounts.people import LONGEST_EMAIL
-from wallaroo_ui.workspaces.models import Membership, Role, Workspace, validate_time_zone
+from wallaroo_ui.time_zones import validate_time_zone
+from wallaroo_ui.workspaces.models import Membership, Role, Workspace
 
 
 class WorkspaceForm(forms.Form):

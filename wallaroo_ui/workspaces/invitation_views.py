@@ -43,6 +43,8 @@ def invitation(request: HtmxHttpRequest, token: str) -> HttpResponse:
                 at=at,
             )
         except PersonRefused as refusal:
+            if invitations.find(token, at=at) is None:  # Pressed twice: the first has the account.
+                return _over(request)
             form.add_error("password", str(refusal))
         except invitations.InvitationOver:
             return _over(request)

@@ -29,8 +29,8 @@ class InvitationOver(InvitationRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            "This invitation was used or withdrawn, or its time is over. "
-            "Ask whoever sent it for another one."
+            "This invitation was used or withdrawn, or its time is over. If you have made "
+            "your account with it, log in; else ask whoever sent it for another one."
         )
 
 

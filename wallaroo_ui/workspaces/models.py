@@ -2,25 +2,19 @@
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
-from zoneinfo import available_timezones
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 
+from wallaroo_ui.time_zones import validate_time_zone
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from wallaroo_ui.accounts.models import User
-
-
-def validate_time_zone(name: str) -> None:
-    """Refuse what is not the name of an IANA time zone."""
-    if name not in available_timezones():
-        raise ValidationError(f"There is no time zone “{name}”; an example is Europe/Berlin.")
 
 
 class Role(models.TextChoices):

@@ -132,7 +132,8 @@ def _keep_an_owner(workspace: Workspace, *, without: User | None) -> None:
     Workspace.objects.select_for_update().get(pk=workspace.pk)
     owners = Membership.objects.filter(workspace=workspace, role=Role.OWNER)
     is_owner = without is not None and owners.filter(user=without).exists()
-    if is_owner and not owners.exclude(user=without).exists():
+    # Who cannot log in looks after nothing.
+    if is_owner and not owners.exclude(user=without).filter(user__is_active=True).exists():
         raise WorkspaceRefused(f"{workspace} would have no owner left. Make somebody else one.")
 
 

@@ -15,9 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from wallaroo_ui.accounts.models import User
-from wallaroo_ui.forms import search_text, time_zones
+from wallaroo_ui.forms import search_text
 from wallaroo_ui.htmx import AuthenticatedRequest, render_page_or_region
 from wallaroo_ui.keyset import keyset_page
+from wallaroo_ui.time_zones import offered_zones
 from wallaroo_ui.workspaces import activity, invitations, services
 from wallaroo_ui.workspaces.access import require_owner, visible_or_404
 from wallaroo_ui.workspaces.forms import DefaultsForm, MemberForm, RoleForm, WorkspaceForm
@@ -285,7 +286,7 @@ def _detail_page(
     at = timezone.now()
     may_invite = invitations.may_invite(request.user)
     members = workspace.memberships.select_related("user").order_by("user__email", "pk")
-    owners = [each.user_id for each in members if each.role == Role.OWNER]
+    owners = [each.user_id for each in members if each.role == Role.OWNER and each.user.is_active]
     # Who cannot leave, and cannot be taken out: the services refuse it too.
     only_owner = owners[0] if len(owners) == 1 else None
     settled = {only_owner, workspace.default_for_id}
@@ -314,7 +315,7 @@ def _detail_page(
             "invited": invited,
             "now": at,
             "defaults_form": defaults_form or DefaultsForm.of(workspace),
-            "time_zones": time_zones(),
+            "time_zones": offered_zones(),
         },
         status=422 if member_form or defaults_form else 200,
     )
