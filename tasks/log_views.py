@@ -68,9 +68,10 @@ def line_link(run: TaskRun) -> str:
 def run_log(request: AuthenticatedRequest, pk: UUID) -> JsonResponse:
     """Give the page's script a window: around `line`, `first` on, `before`, `after` an offset."""
     run = _visible_run(request, pk)
-    window = _window(run.spool, request.GET, lines=WINDOW_LINES)
-    total = logstore.measure(run.spool).lines
     # The run is read before its log: what it wrote last is then in a finished run's lines.
+    # And the size before the window: one that reaches the end must not seem to be behind it.
+    total = logstore.measure(run.spool).lines
+    window = _window(run.spool, request.GET, lines=WINDOW_LINES)
     state = {"total": total, "status": run.status, "finished": run.is_finished}
     return JsonResponse(as_json(window, link=line_link(run)) | state)
 
@@ -82,7 +83,13 @@ def run_log_search(request: AuthenticatedRequest, pk: UUID) -> JsonResponse:
     run = _visible_run(request, pk)
     text = request.GET.get("q", "")[:LONGEST_SEARCH].strip()
     found = log_search.search(run.spool, text, start=_number(request.GET, "from") or 0)
-    return JsonResponse({"hits": [hit.line for hit in found.hits], "next": found.next_offset})
+    return JsonResponse(
+        {
+            "hits": [hit.line for hit in found.hits],
+            "next": found.next_offset,
+            "end": found.end,
+        }
+    )
 
 
 @require_GET

@@ -141,11 +141,13 @@
       rows.append(content);
     }
 
+    let jumps = 0; // Only the last of several jumps arrives, however late the answers come.
     async function show(number) {
+      const mine = ++jumps;
       sticks = false;
       if (!row(number)) {
         const answer = await load({ line: number });
-        if (!answer) return;
+        if (!answer || mine !== jumps) return;
         if (!answer.last) return toEnd();
         replace(answer.html);
       }
@@ -163,10 +165,11 @@
     }
 
     async function toEnd() {
+      const mine = ++jumps;
       sticks = true;
       if (!holdsEnd()) {
         const answer = await load({});
-        if (!answer) return;
+        if (!answer || mine !== jumps) return;
         replace(answer.html);
       }
       box.scrollTop = box.scrollHeight;
@@ -287,6 +290,7 @@
     // -- Search -----------------------------------------------------------------------------
     const query = byId("log-query"), count = byId("log-count");
     let searched = "", hits = [], goesOn = null, hit = -1, searching = 0;
+    let searchedTo = 0, searchedTotal = 0; // What there was of the log then.
 
     async function search(start = 0) {
       const mine = ++searching;
@@ -294,6 +298,7 @@
       if (!start) { searched = text; hits = []; hit = -1; goesOn = null; }
       if (!text) return showHit();
       count.textContent = "Searching…";
+      searchedTotal = total;
       let answer;
       do {
         try {
@@ -306,6 +311,7 @@
         hits.push(...answer.hits);
       } while (!answer.hits.length && answer.next !== null);
       goesOn = answer.next;
+      searchedTo = answer.end;
       if (start) return;
       // The nearest one: from what is looked at on, else back.
       const top = topRow() ? numberOf(topRow()) : 0;
@@ -316,8 +322,10 @@
 
     async function step(by) {
       if (query.value.trim() !== searched) return search();
-      if (!hits.length) return;
-      if (by > 0 && hit === hits.length - 1 && goesOn !== null) await search(goesOn);
+      const isLast = by > 0 && hit === hits.length - 1;
+      if (isLast && goesOn !== null) await search(goesOn);
+      else if (isLast && total > searchedTotal) await search(searchedTo); // It has grown since.
+      if (!hits.length) return showHit();
       hit = (hit + by + hits.length) % hits.length;
       showHit();
     }
@@ -420,7 +428,7 @@
         let part = row(number) ? [...rows.children].slice([...rows.children].indexOf(row(number))) : null;
         if (!part) {
           const answer = await load({ first: number });
-          if (!answer?.last) break;
+          if (!answer?.last) return; // It has been said what is wrong.
           part = [...piece(answer.html).children];
         }
         for (const each of part) if (numberOf(each) <= to) texts.push(textOf(each));

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from orchestrations.models import Orchestration
 from tasks.models import TaskRun
@@ -249,6 +249,12 @@ def test_a_search_jumps_to_a_hit_far_away(visitor: Visitor, written: Written) ->
     expect(page.locator("#L20002[data-hit]")).to_be_attached()
     expect_shown(page, 20002)
 
+    written.write("a third needle")  # It is looked for where the search has ended.
+    expect(page.locator("#log-total")).to_have_text("40,003 lines")
+    page.keyboard.press("n")
+    expect(count).to_have_text("3 of 3")
+    expect_shown(page, 40_003)
+
     page.locator("#log-query").fill("no such thing")
     page.keyboard.press("Enter")
     expect(count).to_have_text("No hits")
@@ -256,6 +262,41 @@ def test_a_search_jumps_to_a_hit_far_away(visitor: Visitor, written: Written) ->
     expect(page.locator("#log-query")).to_have_value("no such thing")
     page.keyboard.press("Escape")
     expect(count).to_be_empty()
+
+
+def test_of_several_jumps_the_last_arrives_however_late_the_answers(
+    visitor: Visitor, written: Written
+) -> None:
+    page = visitor.page
+    written.count(20_000)
+    visitor.log_in("owner")
+    visitor.open(written.path)
+    on_their_way: list[Route] = []
+    page.route("**/log/?line=1", lambda route: on_their_way.append(route))  # noqa: PLW0108
+    with page.expect_request("**/log/?line=1"):
+        page.locator("#log-beginning").click()
+    page.locator("#log-middle").click()
+    expect(page.locator("#L10000")).to_be_attached()
+    with page.expect_response("**/log/?line=1"):
+        on_their_way[0].continue_()
+    expect_shown(page, 10_000)
+    assert 1 not in numbers(page)
+
+
+def test_lines_that_could_not_be_fetched_are_not_said_to_be_copied(
+    visitor: Visitor, written: Written
+) -> None:
+    page = visitor.page
+    written.count(5000)
+    visitor.log_in("owner")
+    visitor.open(f"{written.path}#L1-L2500")
+    expect(page.locator("#log-chosen")).to_be_visible()
+    page.route("**/log/?first=*", lambda route: route.fulfill(status=503))
+    page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.locator("#notice")).to_contain_text("did not answer")
+    assert page.evaluate("window.copied === undefined")
+    visitor.complaints.clear()  # That is what is wrong here.
 
 
 def test_two_browsers_that_watch_one_run_see_the_same_end(

@@ -38,6 +38,8 @@ def test_colours_become_classes(text: str, html: str | None) -> None:
         ("38;5;255", "ansi-bright-white"),
         ("38;2;255;0;0", "ansi-bright-red"),
         ("38:2:10:10:200", "ansi-blue"),
+        ("38:2::255:0:0", "ansi-bright-red"),
+        ("38:2:0:255:0:0;1", "ansi-bright-red ansi-bold"),
         ("48;2;0;180;0", "ansi-on-green"),
         ("1;38;5;3;4", "ansi-yellow ansi-bold ansi-underline"),
     ],

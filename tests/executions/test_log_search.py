@@ -127,16 +127,37 @@ def test_a_half_written_line_is_not_searched(spool: Spool, log: supervisor.Log) 
     write(log, "whole")
     with spool.log.open("ab") as file:
         file.write(b"2026-03-01T12:00:00.000000000Z stdout F needle")
-    assert search(spool, "needle") == SearchResult()
+    assert not search(spool, "needle").hits
+
+
+def test_what_is_not_shown_of_a_line_is_not_found(spool: Spool, log: supervisor.Log) -> None:
+    write(log, "\x1b[31mred\x1b[0m", "31 % left", " 10 %\r 31 %\r100 %", "\x1b[1m31 bold\x1b[0m")
+    assert lines(search(spool, "31")) == [2, 4]
+    assert lines(search(spool, "m")) == []
+    assert lines(search(spool, "RED")) == [1]
+
+
+def test_a_search_that_draws_many_lines_stops_and_goes_on(
+    spool: Spool, log: supervisor.Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_search, "MOST_DRAWN", 10)
+    write(log, *["\x1b[31mred\x1b[0m"] * 25, "31")
+    offset: int | None = 0
+    found, rounds = [], 0
+    while offset is not None:
+        result = search(spool, "31", start=offset)
+        found += lines(result)
+        offset, rounds = result.next_offset, rounds + 1
+    assert (found, rounds) == ([26], 3)
 
 
 def test_nothing_is_found_where_nothing_is_asked_or_there(
     spool: Spool, log: supervisor.Log
 ) -> None:
     write(log, "one")
-    assert search(spool, "") == SearchResult()
-    assert search(spool, "two") == SearchResult()
-    assert search(spool, "one", start=10**12) == SearchResult()
+    assert not search(spool, "").hits
+    assert not search(spool, "two").hits
+    assert not search(spool, "one", start=10**12).hits
     assert search(Spool(spool.directory / "gone"), "one") == SearchResult()
 
 

@@ -96,6 +96,25 @@ def test_the_parts_of_a_long_line_are_marked(spool: Spool, log: supervisor.Log) 
     assert [len(line.text) for line in window.lines] == [16384, 16384, 1, 3]
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_no_character_is_cut_in_two(end: str, spool: Spool, log: supervisor.Log) -> None:
+    text = "x" + "é" * 20_000 + "🎉" * 20_000
+    log.feed(b"stdout", (text + end).encode())
+    log.close_stream(b"stdout")
+
+    parts = texts(read_tail(spool, most_bytes=1 << 20))
+
+    assert "".join(parts) == text
+    assert len(parts) == -(-len(text.encode()) // supervisor.MAX_PART_BYTES)
+
+
+def test_bytes_that_are_no_characters_are_cut_anywhere() -> None:
+    line = b"\xa9" * (supervisor.MAX_PART_BYTES * 2 + 5)
+    parts = supervisor.parts_of(line)
+    assert b"".join(parts) == line
+    assert [len(part) for part in parts] == [16384, 16384, 5]
+
+
 def test_what_is_no_line_of_a_log_is_passed_over(spool: Spool) -> None:
     good = STAMP + b" stdout F text\n"
     spool.log.write_bytes(good + bytes(100) + b"\n\nno such time F x\n" + good)

@@ -13,7 +13,8 @@ from tasks import log_views
 from tasks.models import TaskRun
 from tests.factories import make_run, make_task, make_user
 from wallaroo_ui.accounts.models import User
-from wallaroo_ui.executions import supervisor
+from wallaroo_ui.executions import logstore, supervisor
+from wallaroo_ui.executions.logstore import LogWindow, read_tail
 from wallaroo_ui.executions.models import Status
 from wallaroo_ui.workspaces.models import Membership
 
@@ -191,8 +192,25 @@ def test_the_script_gets_the_lines_of_hits(
     owner_client: Client, run: TaskRun, log: supervisor.Log
 ) -> None:
     answer = ask(owner_client, run, "run-log-search", q="CENTURY")
-    assert answer == {"hits": list(range(100, 2001, 100)), "next": None}
-    assert ask(owner_client, run, "run-log-search", q=" ") == {"hits": [], "next": None}
+    end = run.spool.log.stat().st_size
+    assert answer == {"hits": list(range(100, 2001, 100)), "next": None, "end": end}
+    assert ask(owner_client, run, "run-log-search", q=" ")["hits"] == []
+    write(log, "a new century")
+    later = ask(owner_client, run, "run-log-search", **{"q": "century", "from": str(end)})
+    assert later["hits"] == [2001]
+
+
+def test_a_window_to_the_end_holds_it_though_the_log_grows_meanwhile(
+    owner_client: Client, run: TaskRun, log: supervisor.Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*asked: Any, **more: Any) -> LogWindow:
+        window = read_tail(*asked, **more)
+        write(log, "written in this very moment")
+        return window
+
+    monkeypatch.setattr(logstore, "read_tail", read)
+    answer = ask(owner_client, run)
+    assert answer["last"] == answer["total"]
 
 
 def test_a_log_that_is_not_there_is_empty(owner_client: Client, run: TaskRun) -> None:
@@ -268,9 +286,10 @@ def test_a_download_of_another_log_begins_anew(
         "Sun, 01 Mar 2026 12:00:00 GMT",
     )
     for tag in tags:
-        response = fetch(owner_client, run, Range="bytes=5-", **{"If-Range": tag})
-        assert response.status_code == 200, tag
-        assert response["Content-Length"] == str(size)
+        for wanted in ("bytes=5-", f"bytes={size}-"):
+            response = fetch(owner_client, run, Range=wanted, **{"If-Range": tag})
+            assert response.status_code == 200, tag
+            assert response["Content-Length"] == str(size)
 
 
 def test_what_is_written_meanwhile_is_not_in_the_answer(

@@ -21,6 +21,8 @@ SEQUENCE: Final = re.compile(
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"
     r"|\x1b[ -/]*[0-~]?"
 )
+# With colons, the three numbers of a colour come after one, mostly empty, of its colour space.
+COLOUR_SPACE: Final = re.compile(r"(?<=[34]8:2):[0-9]*(?=(?::[0-9]*){3})")
 SPECIAL: Final = re.compile(r"[\x1b\r\b]")
 # How bright a terminal's named colours are: red, green and blue in turn.
 CUBE: Final = 6
@@ -98,7 +100,8 @@ def _restyle(style: Style, parameters: str) -> Style:
     """Apply the numbers of one `ESC [ … m`."""
     if not re.fullmatch(r"[0-9;:]*", parameters):
         return style
-    codes = [int(code or 0) for code in parameters[:100].replace(":", ";").split(";")]
+    parameters = COLOUR_SPACE.sub("", parameters[:100]).replace(":", ";")
+    codes = [int(code or 0) for code in parameters.split(";")]
     rest = iter(codes)
     for code in rest:
         if code == 0:

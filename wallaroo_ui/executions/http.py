@@ -28,15 +28,14 @@ def log_response(
     log = execution.spool.log
     size = _size(log)
     name = f"{execution.pk}-{execution.fence}"
+    condition = request.headers.get("If-Range")
+    holds = condition is None or _is_beginning_of(condition, name, size)
     try:
-        wanted = asked_range(request.headers.get("Range", ""), size=size)
+        wanted = asked_range(request.headers.get("Range", "") if holds else "", size=size)
     except RangeRefused:
         refused = HttpResponse(status=416, content_type="text/plain; charset=utf-8")
         refused["Content-Range"] = f"bytes */{size}"
         return refused
-    condition = request.headers.get("If-Range")
-    if condition is not None and not _is_beginning_of(condition, name, size):
-        wanted = None
     sent = wanted or ByteRange(0, size)
     response = HttpResponse() if request.method == "HEAD" else stream_range(request, log, sent)
     response["Content-Type"] = "text/plain; charset=utf-8"

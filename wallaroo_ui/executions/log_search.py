@@ -1,13 +1,15 @@
 """Searching a whole log, a block at a time: plain text, in any case.
 
-A hit is a line whose text holds what is looked for; its time and stream do not count. What
-lies across two parts of a line that was too long for one entry is not found.
+A hit is a line that shows what is looked for; its time and stream do not count, nor do the
+sequences that colour it. What lies across two parts of a line that was too long for one
+entry, or across two colours, is not found.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from wallaroo_ui.executions import ansi
 from wallaroo_ui.executions.logstore import end_of_last_line, line_number_at, next_line_start
 from wallaroo_ui.executions.spool import Spool
 
@@ -15,6 +17,8 @@ BLOCK_BYTES = 256 * 1024
 # One search reads no more: a log that is larger takes several.
 SEARCH_BYTES = 1536 * 1024 * 1024
 MOST_HITS = 1000
+# Nor does it look at more lines as a terminal would show them.
+MOST_DRAWN = 5000
 # `TIME STREAM F|P ` before each text.
 PREFIXES = tuple(
     f"0000-00-00t00:00:00.000000000z {stream} {mark} ".encode()
@@ -22,6 +26,7 @@ PREFIXES = tuple(
     for mark in "fp"
 )
 PREFIX_BYTES = len(PREFIXES[0])
+CONTROLS = re.compile(rb"[\x1b\r\b]")
 # What a list shows of a hit.
 SHOWN_BYTES = 300
 SHOWN_BEFORE = 60
@@ -48,10 +53,12 @@ class SearchResult:
 
     Attributes:
         next_offset: where to go on; None when the whole log was searched.
+        end: how long the log was; when it has grown, a search goes on from there.
     """
 
     hits: tuple[Hit, ...] = ()
     next_offset: int | None = None
+    end: int = 0
 
 
 def search(
@@ -67,7 +74,7 @@ def search(
     Args:
         spool: of the execution.
         text: what is looked for; nothing is found for an empty one.
-        start: the `next_offset` of an earlier search, or 0.
+        start: the `next_offset` or `end` of an earlier search, or 0.
         most_hits: the search stops after so many.
         most_bytes: and after so much.
     """
@@ -77,6 +84,7 @@ def search(
     except FileNotFoundError:
         return SearchResult()
     hits: list[Hit] = []
+    drawn = 0
     with file:
         end = end_of_last_line(file)
         offset = next_line_start(file, min(max(start, 0), end)) if needles else end
@@ -92,8 +100,15 @@ def search(
             if found:
                 first = line_number_at(spool, file, offset)
                 for index, position, at in found:
-                    if len(hits) == most_hits:
-                        return SearchResult(hits=tuple(hits), next_offset=offset + position)
+                    if len(hits) == most_hits or drawn == MOST_DRAWN:
+                        return SearchResult(
+                            hits=tuple(hits), next_offset=offset + position, end=end
+                        )
+                    line = block[position + PREFIX_BYTES : block.find(b"\n", position)]
+                    if CONTROLS.search(line):
+                        drawn += 1
+                        if not _shows(line, needles):
+                            continue
                     hits.append(
                         Hit(
                             line=first + index,
@@ -102,7 +117,7 @@ def search(
                         )
                     )
             offset += size
-    return SearchResult(hits=tuple(hits), next_offset=offset if offset < end else None)
+    return SearchResult(hits=tuple(hits), next_offset=offset if offset < end else None, end=end)
 
 
 def _spellings(text: str) -> Sequence[bytes]:
@@ -147,6 +162,12 @@ def _lines_with_in_text(needles: Sequence[bytes], block: bytes) -> Iterator[tupl
         position = texts.find(b"\n", at) + 1
         if not position:
             return
+
+
+def _shows(line: bytes, needles: Sequence[bytes]) -> bool:
+    """Tell whether a terminal shows one of the needles in a line with sequences in it."""
+    shown = ansi.plain(line.decode("utf-8", "replace")).encode().lower()
+    return any(needle in shown for needle in needles)
 
 
 def _first(needles: Sequence[bytes], block: bytes, position: int) -> int:

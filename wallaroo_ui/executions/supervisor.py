@@ -46,6 +46,18 @@ PR_SET_CHILD_SUBREAPER = 36
 OWN_MARK = b"WALLAROO: "
 
 
+def parts_of(line: bytes) -> list[bytes]:
+    """Cut a line into parts of at most `MAX_PART_BYTES`, and no character of UTF-8 in two."""
+    parts, start = [], 0
+    while len(line) - start > MAX_PART_BYTES:
+        end = start + MAX_PART_BYTES
+        # A character begins with a byte that is none of its up to three later ones.
+        end -= next((back for back in range(4) if line[end - back] & 0xC0 != 0x80), 0)
+        parts.append(line[start:end])
+        start = end
+    return [*parts, line[start:]]
+
+
 class LogFull(Exception):
     """The log cannot take another line, because its disk is full."""
 
@@ -82,10 +94,9 @@ class Log:
         self.rest[stream] = b""
         for start in range(0, len(lines), INDEX_EVERY_LINES):
             self._write_lines(stream, lines[start : start + INDEX_EVERY_LINES])
-        while len(rest) > MAX_PART_BYTES:
-            self._append(stream, [(b"P", rest[:MAX_PART_BYTES])])
-            rest = rest[MAX_PART_BYTES:]
-        self.rest[stream] = rest
+        *parts, self.rest[stream] = parts_of(rest)
+        for part in parts:
+            self._append(stream, [(b"P", part)])
 
     def close_stream(self, stream: bytes) -> None:
         """Write what a stream left without a newline at its end."""
@@ -105,10 +116,10 @@ class Log:
             self._append(stream, [(b"F", line) for line in lines])
             return
         for line in lines:
-            for start in range(0, len(line) or 1, MAX_PART_BYTES):
-                is_last = start + MAX_PART_BYTES >= len(line)
-                part = line[start : start + MAX_PART_BYTES]
-                self._append(stream, [(b"F" if is_last else b"P", part)])
+            *parts, last = parts_of(line)
+            for part in parts:
+                self._append(stream, [(b"P", part)])
+            self._append(stream, [(b"F", last)])
 
     def _append(
         self, stream: bytes, entries: list[tuple[bytes, bytes]], *, own: bool = False
