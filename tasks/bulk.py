@@ -90,7 +90,7 @@ def _run(task: Task, user: "User", at: datetime) -> str:
 
 def _pause(task: Task, user: "User", at: datetime) -> str:
     done = services.pause_task(task=task, user=user, at=at)
-    return "" if done else "It makes no runs by itself, or is paused already."
+    return "" if done else "It makes no runs by itself, or none any more."
 
 
 def _resume(task: Task, user: "User", at: datetime) -> str:

@@ -102,7 +102,7 @@ def _bar(run: RunFact, left: float, slot: float, scale: "_Scale", at: datetime) 
     taken = run.duration(at=at)
     label = Status(run.status).label
     if taken is None:
-        words = "did not start"
+        words = "did not start" if run.is_finished else "has not begun"
     elif run.is_finished:
         words = duration(taken)
     else:

@@ -1,8 +1,10 @@
 """What a person may send about tasks, and the words when it is refused."""
 
+import json
 import re
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, cast
 
 from django import forms
@@ -37,6 +39,10 @@ SECONDS = {
     "min_value": "At least %(limit_value)s.",
     "max_value": "At most %(limit_value)s seconds.",
 }
+CHANGED_MEANWHILE = (
+    "%s has changed this task while you had it open. To replace that with what you see here, save "
+    "again; to see what it is now, open it anew."
+)
 TIMEOUT_WORDS = SECONDS | {
     "min_value": "A run needs at least 1 second.",
     "max_value": f"At most 30 days, which is {MAX_TIMEOUT_SECONDS} seconds.",
@@ -77,7 +83,7 @@ class ScheduleForm(forms.Form):
     times = forms.CharField(
         initial=FIRST_CHOICE,
         required=False,
-        max_length=1_000,
+        max_length=24 * 60 * len("08:00, "),  # All there are.
         help_text="24 hours; several with commas between them: 08:00, 20:30.",
         widget=forms.TextInput(
             attrs={
@@ -217,8 +223,16 @@ class TaskForm(ScheduleForm):
 
     The arguments can be written as JSON, or line by line where the script tells their names:
     `arguments_shown` is what both were filled with, and so tells which of them was changed.
+
+    Attributes:
+        task: that is to be changed; None for a new one.
+        state: stands for what is decided of it now. The page sends what it was made from along
+            as `seen`: nobody undoes unawares what somebody else has changed meanwhile.
     """
 
+    task: Task | None = None
+    state = ""
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
     name = forms.CharField(label="Task Name", max_length=LONGEST_NAME)
     kind = forms.ChoiceField(
         label="Task Type", choices=KINDS, initial=Kind.ONCE, widget=forms.RadioSelect
@@ -311,6 +325,8 @@ class TaskForm(ScheduleForm):
         form.offer_versions(task.orchestration, pinned=task.version)
         form.fields["kind"].disabled = True
         form.is_choosable = initial.get("schedule_mode") != "cron"
+        form.task = task
+        form.state = sha256(json.dumps(initial).encode()).hexdigest()
         return form
 
     def offer_versions(self, orchestration: Orchestration, pinned: Version | None = None) -> None:
@@ -386,6 +402,8 @@ class TaskForm(ScheduleForm):
 
     def clean(self) -> None:
         """Read the schedule where the task has one; what it does not have cannot be wrong."""
+        if self.task and self.cleaned_data.get("seen", "") not in {"", self.state}:
+            self.add_error(None, CHANGED_MEANWHILE % (self.task.changed_by or "Somebody"))
         kind = self.cleaned_data.get("kind")
         if kind == Kind.SCHEDULED:
             self.read_schedule()

@@ -131,13 +131,14 @@ def edit_task(*, task: Task, wanted: TaskSettings, user: User, at: datetime) -> 
 
 
 def pause_task(*, task: Task, user: User, at: datetime) -> bool:
-    """Have a task make no more runs until it is resumed. False: it was not active.
+    """Have a task make no more runs until it is resumed. False: it makes none by itself.
 
     What runs goes on to its end. The next run of a continuous task, where it waits for its
     backoff, is given up.
     """
     with transaction.atomic():
-        changed = Task.objects.filter(pk=task.pk, state=Task.State.ACTIVE).update(
+        active = Task.objects.filter(pk=task.pk, state=Task.State.ACTIVE).exclude(kind=Kind.ONCE)
+        changed = active.update(
             state=Task.State.PAUSED, paused_at=at, paused_by=user, updated_at=at
         )
         if not changed:

@@ -47,7 +47,7 @@ def test_the_tokens_of_forms_are_no_change(owner_client: Client, orchestration: 
 
 
 def test_no_cache_keeps_a_region_for_others_or_unasked(owner_client: Client, url: str) -> None:
-    assert poll(owner_client, url)["Cache-Control"] == "private, no-cache"
+    assert poll(owner_client, url)["Cache-Control"] == "private, no-store"
 
 
 def test_pages_and_refused_forms_have_no_tag(owner_client: Client, url: str) -> None:

@@ -143,7 +143,8 @@ class UnchangedRegionMiddleware:
         if not response.has_header("ETag"):
             shown = CSRF_FIELD.sub(b"", response.content)
             response["ETag"] = f'"{hashlib.sha256(shown).hexdigest()[:32]}"'
-        patch_cache_control(response, private=True, no_cache=True)
+        # Not to be kept by the browser: an old answer has the token of an old login in its forms.
+        patch_cache_control(response, private=True, no_store=True)
         return (
             get_conditional_response(request, etag=response["ETag"], response=response) or response
         )

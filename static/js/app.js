@@ -71,6 +71,16 @@
     if (box && !box.scrollTop) toEnd(box);
   }, true);
 
+  // A list to choose from that hangs open. Where a browser cannot tell, one that has the focus.
+  function isUnfolded(element) {
+    if (!element.matches("select")) return false;
+    try {
+      return element.matches(":open");
+    } catch {
+      return true;
+    }
+  }
+
   // -- Swaps keep what the reader has opened, scrolled to and selected ------------------
   const scrolls = new Map(); // Of each log: where it was, or null for its end.
   const opened = new Map();
@@ -81,6 +91,10 @@
     if (elt.matches("[hx-trigger^=every]") && !isCollapsed && target.contains(anchorNode)) {
       detail.shouldSwap = false;
       return say(PAUSED);
+    }
+    if (isPoll(elt) && target.contains(document.activeElement) && isUnfolded(document.activeElement)) {
+      detail.shouldSwap = false;
+      return;
     }
     for (const box of all("[data-log][id]")) scrolls.set(box.id, isAtEnd(box) ? null : box.scrollTop);
     if (!isPoll(elt)) return;
@@ -106,9 +120,24 @@
     if (xhr.status === 422) document.querySelector("[data-autofocus], [aria-invalid=true]")?.focus();
   });
 
-  // What comes along with an answer never replaces the field in which somebody is typing.
+  // What comes along with an answer never replaces the field in which somebody is typing. Where
+  // it knows less of a text than the field does by now, nothing that follows in it is taken
+  // either: the parts of a form belong together, and the next answer is on its way.
+  let typed, isOutrun = false;
+  on("input", ({ target }) => { typed = target; });
+  on("htmx:beforeSwap", () => { isOutrun = false; });
   on("htmx:oobBeforeSwap", ({ detail }) => {
-    if (detail.target.contains(document.activeElement)) detail.shouldSwap = false;
+    const { target, fragment } = detail;
+    if (typed !== document.activeElement || !target.contains(typed)) {
+      detail.shouldSwap = !isOutrun;
+      return;
+    }
+    detail.shouldSwap = false;
+    for (const { id, value } of fragment.querySelectorAll("input[id], textarea[id]")) {
+      const field = byId(id);
+      if (field === typed) isOutrun = field.matches("textarea") && field.value !== value;
+      else if (field) field.value = value;
+    }
   });
 
   // When a status changes: one sentence for screen readers, and the title of the tab.

@@ -3,12 +3,13 @@
 import re
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import expect
 
 from orchestrations.models import Orchestration
 from tasks.models import Task
 from tests.browser.conftest import Visitor
-from tests.factories import make_orchestration
+from tests.factories import make_orchestration, make_task
 from wallaroo_ui.workspaces.models import Workspace
 
 pytestmark = pytest.mark.browser
@@ -117,3 +118,64 @@ def test_lines_and_json_stay_in_step_and_a_mistake_is_said(
     page.get_by_role("button", name="Create Task").click()
     page.wait_for_url("**/runs/**")
     assert Task.objects.get().arguments == {"kind": "flats", "limit": [1, 2]}
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["one after the other", "both at once"])
+@pytest.mark.parametrize("first", ["line", "json"])
+def test_what_was_written_stays_when_one_goes_on_to_the_other_at_once(
+    first: str, both: bool, visitor: Visitor, orchestration: Orchestration
+) -> None:
+    page = visitor.page
+    task = make_task(orchestration, arguments={"kind": "old", "limit": 1})
+    visitor.log_in("owner")
+    visitor.open(f"{task.get_absolute_url()}edit/")
+    page.get_by_text("Advanced Settings").click()
+    line, text = page.get_by_label("kind", exact=True), page.get_by_label("Json arguments")
+    check = reverse("tasks:arguments-check", args=[orchestration.pk])
+    # The answer that brings one in step with the other comes when both have been left.
+    with page.expect_response(f"**{check}"):
+        if first == "line":
+            line.fill("new")
+            text.focus()
+            if both:
+                text.fill('{"kind": "old", "limit": 2}')
+        else:
+            text.fill('{"kind": "%s", "limit": 2}' % ("old" if both else "new"))
+            line.focus()
+            if both:
+                line.fill("new")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(re.compile(r"/tasks/[^/]+/$"))
+
+    task.refresh_from_db()
+    limit = 1 if first == "line" and not both else 2
+    assert task.arguments == {"kind": "new", "limit": limit}
+
+
+def test_the_form_is_good_after_one_has_logged_in_again(
+    visitor: Visitor, orchestration: Orchestration
+) -> None:
+    page = visitor.page
+    visitor.log_in("owner")
+    for _ in range(2):
+        visitor.open(orchestration.get_absolute_url())
+        page.get_by_role("link", name="Create Task").click()
+        expect(page.get_by_label("Task Name")).to_be_visible()
+        visitor.context.clear_cookies()
+        visitor.log_in("owner")
+    visitor.open(orchestration.get_absolute_url())
+    page.get_by_role("link", name="Create Task").click()
+    page.get_by_role("dialog").get_by_role("button", name="Create Task").click()
+    page.wait_for_url("**/runs/**")
+
+
+def test_a_time_that_is_written_last_is_in_the_cron_line(
+    visitor: Visitor, orchestration: Orchestration
+) -> None:
+    page = visitor.page
+    visitor.log_in("owner")
+    visitor.open(f"{orchestration.get_absolute_url()}tasks/new/")
+    page.get_by_text("Run recurringly").click()
+    page.locator("#id_times").fill("09:15")
+    page.get_by_label("Write cron").check()
+    expect(page.get_by_label("Cron lines")).to_have_value("15 9 * * *")

@@ -173,3 +173,23 @@ def test_neither_form_nor_task_scroll_sideways_on_a_small_phone(
         if path != task.get_absolute_url():
             fold_out(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+
+
+def test_a_list_to_choose_from_stays_open_while_the_runs_change(
+    visitor: Visitor, team: Workspace
+) -> None:
+    page = visitor.page
+    task = make_task(make_orchestration(team, name="scores"), name="nightly")
+    make_run(task, status=Status.RUNNING)
+    visitor.log_in("owner")
+    visitor.open(task.get_absolute_url())
+    choice = page.locator("#run-status")
+    there = choice.element_handle()
+    choice.click()
+    for _ in range(2):
+        make_run(task, status=Status.RUNNING)
+        with page.expect_response(lambda answer: answer.url.rstrip("/").endswith(str(task.pk))):
+            pass
+    assert there.evaluate("(choice) => choice.isConnected && choice.matches(':open')")
+    page.keyboard.press("Escape")
+    expect(page.locator("#task-activity tbody tr")).to_have_count(3)

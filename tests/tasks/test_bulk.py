@@ -46,6 +46,46 @@ def test_the_tasks_of_selected_workloads_are_resumed(
     assert (task.state, said(response)) == ("active", ["1 task was resumed."])
 
 
+def test_what_ran_once_is_not_paused_so_that_its_retries_come(
+    owner_client: Client, workspace: Workspace
+) -> None:
+    once = start_task(make_orchestration(workspace), kind=Kind.ONCE, name="once", retries=2)
+    response = ask(owner_client, workspace, "pause", task=[once.pk])
+    once.refresh_from_db()
+    assert once.state == "active"
+    assert said(response) == [
+        "once was left as it is: It makes no runs by itself, or none any more."
+    ]
+
+
+@pytest.mark.parametrize(("action", "concerned"), [("pause", 1), ("stop", 2)])
+def test_what_is_done_in_a_workload_does_not_count_as_selected(
+    action: str,
+    concerned: int,
+    owner_client: Client,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tasks.bulk_views.MOST_AT_ONCE", 2)
+    task = scheduled(workspace)
+    orchestration = task.orchestration
+    for _ in range(3):
+        make_run(make_task(orchestration, kind=Kind.ONCE), status=Status.SUCCESS)
+    make_run(make_task(orchestration, kind=Kind.ONCE), status=Status.RUNNING)
+    response = ask(owner_client, workspace, action, workload=[orchestration.pk], confirmed="yes")
+    assert said(response)[0].startswith(f"{concerned} task")
+    assert Task.objects.filter(state="active").count() == 5 - concerned
+
+
+def test_a_selected_task_that_was_stopped_meanwhile_is_named(
+    owner_client: Client, workspace: Workspace
+) -> None:
+    gone, fine = scheduled(workspace, state="killed", name="gone"), scheduled(workspace)
+    done, left = said(ask(owner_client, workspace, "run", task=[gone.pk, fine.pk]))
+    assert done == "1 task was asked to run."
+    assert left.startswith("gone was left as it is: ")
+
+
 def test_each_selected_task_is_run(owner_client: Client, workspace: Workspace) -> None:
     tasks = [scheduled(workspace), scheduled(workspace)]
     response = ask(owner_client, workspace, "run", task=[task.pk for task in tasks])

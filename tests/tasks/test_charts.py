@@ -71,11 +71,15 @@ def test_lines_stand_at_round_durations_where_a_bar_of_that_length_ends() -> Non
 
 def test_what_did_not_start_and_what_still_runs_are_told_apart() -> None:
     drawn = chart(
-        fact(Status.QUEUED, None), fact(Status.RUNNING, hours_ago=1), fact(Status.FAILURE, None)
+        fact(Status.QUEUED, None),
+        fact(Status.STARTING, None),
+        fact(Status.RUNNING, hours_ago=1),
+        fact(Status.FAILURE, None),
     )
     assert [(bar.label, bar.words) for bar in drawn.bars] == [
         ("Failure", "did not start"),
         ("Running", "1 h so far"),
+        ("Starting", "has not begun"),
     ]
     assert float(drawn.bars[0].height) > 0
 

@@ -140,7 +140,7 @@ def test_a_wrong_schedule_is_no_matter_to_a_task_without_one(
             {"kind": "scheduled", "times": "8:00", "days": "30", "months": "2"},
             "There is no 30 February",
         ),
-        ({"kind": "scheduled", "times": "8:00," * 300}, "at most 1000 characters"),
+        ({"kind": "scheduled", "times": "8:00," * 3000}, "at most 10080 characters"),
         ({"kind": "scheduled", "days": "32"}, "32 is not one of the available choices"),
         ({"kind": "scheduled", "time_zone": "Europe/Berln"}, "did you mean Europe/Berlin"),
         ({"kind": "scheduled", "schedule_mode": "cron", "cron": "@reboot"}, "Line 1: @reboot"),

@@ -218,6 +218,40 @@ def test_the_form_for_changes_shows_what_the_task_has(
     assert form["cron"].value() == "*/7 * * * *"
 
 
+def test_a_schedule_of_very_many_times_is_edited_as_it_is(
+    owner_client: Client, scheduled: Task
+) -> None:
+    Task.objects.filter(pk=scheduled.pk).update(schedule="*/2 8-17 * * *")
+    form = owner_client.get(url(scheduled, "edit")).context["form"]
+    data = {each.html_name: each.value() for each in form if each.value()}
+    assert len(data["times"]) > 2000
+    answer = owner_client.post(url(scheduled, "edit"), data)
+    assert answer.status_code == 302, answer.context["form"].errors
+    assert answer["Location"] == scheduled.get_absolute_url()
+
+
+def test_nobody_undoes_unawares_what_somebody_else_has_changed(
+    owner_client: Client, scheduled: Task, collaborator: User
+) -> None:
+    def send(seen: str) -> Any:
+        data = {"name": "mine", "schedule_mode": "cron", "cron": "0 * * * *", "time_zone": "UTC"}
+        return owner_client.post(url(scheduled, "edit"), data | {"seen": seen})
+
+    opened = owner_client.get(url(scheduled, "edit")).context["form"].state
+    Task.objects.filter(pk=scheduled.pk).update(timeout_seconds=7, changed_by=collaborator)
+
+    refused = send(opened)
+    assert refused.status_code == 422
+    assert f"{collaborator} has changed this task while you had it open" in refused.content.decode()
+    assert 'value="mine"' in refused.content.decode()
+    scheduled.refresh_from_db()
+    assert (scheduled.name, scheduled.timeout_seconds) == ("nightly", 7)
+
+    assert send(refused.context["form"].state).status_code == 302  # They know now.
+    scheduled.refresh_from_db()
+    assert scheduled.name == "mine"
+
+
 def test_an_edit_holds_from_now_on_and_keeps_the_kind(
     owner_client: Client, scheduled: Task
 ) -> None:
