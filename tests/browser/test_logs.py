@@ -292,10 +292,10 @@ def test_lines_that_could_not_be_fetched_are_not_said_to_be_copied(
     visitor.open(f"{written.path}#L1-L2500")
     expect(page.locator("#log-chosen")).to_be_visible()
     page.route("**/log/?first=*", lambda route: route.fulfill(status=503))
-    page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    page.evaluate("() => { navigator.clipboard.writeText = async (text) => { copied = text; }; }")
     page.get_by_role("button", name="Copy", exact=True).click()
     expect(page.locator("#notice")).to_contain_text("did not answer")
-    assert page.evaluate("window.copied === undefined")
+    assert page.evaluate("typeof copied") == "undefined"
     visitor.complaints.clear()  # That is what is wrong here.
 
 
