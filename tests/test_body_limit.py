@@ -50,6 +50,13 @@ def test_an_announced_large_body_is_refused_unread() -> None:
     assert b"too large" in body
 
 
+def test_a_browser_is_told_so_on_a_page() -> None:
+    accept = (b"accept", b"text/html,application/xhtml+xml,*/*;q=0.8")
+    status, body, _ = ask([b"x" * 101], (b"content-length", b"101"), accept)
+    assert status == 413
+    assert b"This is more than the server accepts" in body
+
+
 def test_an_unannounced_large_body_is_cut_off() -> None:
     status, _, read = ask([b"x" * 60, b"y" * 60, b"z" * 60])
     assert (status, read) == (413, 2)

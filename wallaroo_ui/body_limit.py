@@ -8,10 +8,13 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from django.template.loader import render_to_string
+
+Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class BodyTooLarge(Exception):
@@ -25,7 +28,7 @@ class BodyLimit:
         self.application = application
         self.most_bytes = most_bytes
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http":
             await self.application(scope, receive, send)
@@ -33,7 +36,7 @@ class BodyLimit:
         most_bytes = self.most_bytes(scope["path"])
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if not announced.isdigit() or int(announced) > most_bytes:
-            await self._refuse(send, most_bytes)
+            await self._refuse(scope, send, most_bytes)
             return
         taken = 0
 
@@ -49,19 +52,22 @@ class BodyLimit:
             await self.application(scope, limited_receive, send)
         except BodyTooLarge:
             # Raised while the body is read, so before any answer has begun.
-            await self._refuse(send, most_bytes)
+            await self._refuse(scope, send, most_bytes)
 
-    async def _refuse(self, send: Send, most_bytes: int) -> None:
+    async def _refuse(self, scope: Scope, send: Send, most_bytes: int) -> None:
         megabytes = most_bytes // (1024 * 1024)
         words = f"The request is too large: this server takes at most {megabytes} MB."
-        await refuse(send, 413, words)
+        # A browser without scripts shows what it gets.
+        is_page = b"text/html" in dict(scope["headers"]).get(b"accept", b"")
+        page = render_to_string("413.html", {"words": words}) if is_page else ""
+        await refuse(send, 413, words, page=page)
 
 
-async def refuse(send: Send, status: int, words: str) -> None:
-    """Answer in the form of the API's errors, and hang up."""
-    body = json.dumps({"code": status, "msg": words}).encode()
+async def refuse(send: Send, status: int, words: str, *, page: str = "") -> None:
+    """Answer with a page, or in the form of the API's errors, and hang up."""
+    body = (page or json.dumps({"code": status, "msg": words})).encode()
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", b"text/html; charset=utf-8" if page else b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
