@@ -79,6 +79,9 @@ KeyError: 'model'
 """
 
 
+TOO_LARGE = "The request is too large: this server takes at most 513 MB."
+
+
 @dataclass(frozen=True)
 class Stop:
     """A page of the tour: what its pictures are called, and where it is.
@@ -212,6 +215,7 @@ def prepare(team: Workspace) -> list[Stop]:
         page("admin-run", "admin:tasks_taskrun_change", failed.pk),
         Stop("not-found", "/nowhere/"),
         Stop("bad-request", "/400", body=render_to_string("400.html")),
+        Stop("too-large", "/413", body=render_to_string("413.html", {"words": TOO_LARGE})),
         Stop("form-out-of-date", "/403", body=render_to_string("403_csrf.html")),
         Stop("server-error", "/500", body=render_to_string("500.html")),
         Stop("login", reverse("accounts:login"), is_outside=True),
