@@ -167,7 +167,7 @@ def act(client: Client, model: str, action: str, thing: Any) -> None:
 def test_tasks_are_paused_resumed_and_stopped_from_the_list(
     before: str, action: str, after: str, admin_site: Client, queued_jobs: list[str]
 ) -> None:
-    task = make_task(state=before)
+    task = make_task(kind="scheduled", state=before)
     act(admin_site, "tasks_task", action, task)
     task.refresh_from_db()
     assert task.state == after

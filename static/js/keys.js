@@ -10,9 +10,11 @@
   const isTyping = (element) => element.isContentEditable || element.matches("input:not([type=checkbox], [type=radio]), select, textarea");
 
   let isComing = false; // A second one would empty the field of the first.
+  let early = ""; // What was typed meanwhile: it is meant for the field, and no shortcut.
   async function show(address) {
     if (!address || isComing || dialog()) return;
     isComing = true;
+    early = "";
     try {
       await htmx.ajax("GET", address, { target: "#dialog", swap: "innerHTML" });
     } catch { // app.js has said what is wrong.
@@ -85,6 +87,11 @@
       return htmx.trigger(list, "typed");
     }
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || key.length !== 1) return;
+    if (isComing && !dialog()) {
+      event.preventDefault();
+      early += key;
+      return;
+    }
     if (!isOn() || dialog() || isTyping(target)) return;
     if (event.repeat && key !== "j" && key !== "k") return; // A held key acts once; these walk on.
     if (key === "/") event.preventDefault();
@@ -94,6 +101,8 @@
   // Who types at once is faster than htmx, which takes up a form a moment after it is shown.
   document.addEventListener("htmx:load", ({ target }) => {
     const list = target.querySelector("[data-switcher]"), input = list?.querySelector("input");
+    if (input) input.value = early + input.value;
+    early = "";
     if (input && input.value !== input.defaultValue) htmx.trigger(list, "typed");
   });
 

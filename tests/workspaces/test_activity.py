@@ -16,6 +16,7 @@ from orchestrations.services import upload_orchestration
 from tasks import removal
 from tasks import services as tasks
 from tasks.models import Kind
+from tasks.schedules import Schedule
 from tests.factories import (
     NOON,
     make_connection,
@@ -76,8 +77,11 @@ def test_uploads_tasks_and_runs(
     upload_orchestration(
         workspace=workspace, file=file, file_name="a.zip", name="scores", user=owner
     )
-    task = start_task(orchestration, user=owner, name="try")
-    wanted = tasks.TaskSettings(name="again", timeout_seconds=60)
+    schedule = Schedule.parse("0 0 1 1 *", "UTC", at=NOON)
+    task = start_task(
+        orchestration, kind="scheduled", user=owner, at=NOON, name="try", schedule=schedule
+    )
+    wanted = tasks.TaskSettings(name="again", timeout_seconds=60, schedule=schedule)
     tasks.edit_task(task=task, wanted=wanted, user=owner, at=NOON)
     tasks.pause_task(task=task, user=owner, at=NOON)
     assert not tasks.pause_task(task=task, user=owner, at=NOON)
