@@ -131,7 +131,7 @@ def edit_task(*, task: Task, wanted: TaskSettings, user: User, at: datetime) -> 
 
 
 def pause_task(*, task: Task, user: User, at: datetime) -> bool:
-    """Have a task make no more runs until it is resumed. False: it makes none by itself.
+    """Have a task make no more runs until it is resumed. False: it was not active, or runs once.
 
     What runs goes on to its end. The next run of a continuous task, where it waits for its
     backoff, is given up.

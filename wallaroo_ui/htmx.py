@@ -113,10 +113,8 @@ def _open_page(request: HtmxHttpRequest) -> str | None:
     """Return the path of the page of ours from which a request came, if it says so."""
     if request.htmx:
         return request.htmx.current_url_abs_path
-    origin, came_from = (
-        f"{request.scheme}://{request.get_host()}",
-        request.headers.get("Referer", ""),
-    )
+    origin = f"{request.scheme}://{request.get_host()}"
+    came_from = request.headers.get("Referer", "")
     return came_from.removeprefix(origin) if came_from.startswith(f"{origin}/") else None
 
 
