@@ -297,6 +297,18 @@ print("done")
     assert processes_with(token) == []
 
 
+def test_a_daemon_of_the_first_moment_ends_with_its_command(
+    supervisors: Supervisors, sandboxed: bool
+) -> None:
+    # A shell has left it behind before a supervisor written in Python has done anything more.
+    command = 'setsid sh -c "sleep 600; true" sh "$1" & exit 0'
+    token = uuid.uuid4().hex
+    run = supervisors.start(["sh", "-c", command, "sh", token], sandboxed=sandboxed, token=token)
+
+    assert run.verdict().status == "success"
+    assert processes_with(token) == []
+
+
 def test_a_daemon_that_holds_the_output_open_ends_with_its_script(
     supervisors: Supervisors, sandboxed: bool
 ) -> None:

@@ -231,6 +231,10 @@ class Execution:
         for note in notes:
             self.log.note(note)
         _signal.signal(_signal.SIGTERM, self._on_term)
+        # A sandbox holds together what it starts. Without one, what the command leaves behind
+        # before this is out of reach, and it may do so in its first moment.
+        if not self.sandboxed:
+            adopt_orphans()
         self.started_at, self.started_clock = time.time(), time.monotonic()
         self.child = os.fork()
         if self.child == 0:
@@ -302,13 +306,10 @@ class Execution:
 
     def _listen(self) -> int:
         """Have signals wake us up; return the pipe on which they do."""
-        # Whatever the command leaves behind becomes our child: so it can be found and
-        # ended, and what the command used can be counted after a sandbox's own exit.
-        # Before all else: what is left behind earlier than this is out of reach.
-        if sys.platform == "linux":
-            import ctypes
-
-            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # So what the command used can be counted after a sandbox's own exit. Not earlier than
+        # it must be: it takes 3 ms.
+        if self.sandboxed:
+            adopt_orphans()
         import signal
 
         woken, wake = os.pipe()
@@ -588,6 +589,14 @@ def born(pid: int) -> str:
             return f"{boot} {stat.read().rpartition(b')')[2].split()[19].decode()}"
     except (OSError, IndexError):
         return ""
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever a descendant leaves behind, to find it and to end it."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def descendants(root: int) -> list[int]:
