@@ -78,6 +78,7 @@
     }
     if (list && key === "Escape") { // A field of a search would take it to be emptied first.
       event.preventDefault();
+      target.blur(); // Or the next key would still be one that is typed into it.
       return dialog()?.close();
     }
     if (list && key === "Enter" && target.matches("input")) {

@@ -149,7 +149,9 @@ def test_one_escape_closes_the_switcher_whatever_is_written_in_it(
     expect(switcher.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("churn")
     page.keyboard.press("Escape")
+    page.keyboard.press("?")
     expect(switcher).to_be_hidden()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
 
 
 def test_the_sheet_of_shortcuts_opens_and_single_keys_can_be_turned_off(
