@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from django.db.models import Count, Sum, TextChoices
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, TextChoices
 
 from tasks import services
-from tasks.models import Task, TaskRun
+from tasks.models import Kind, Task, TaskRun
 from tasks.services import KillPreview
 
 if TYPE_CHECKING:
@@ -40,6 +40,18 @@ class Outcome:
 
     done: int
     left: list[tuple[str, str]]
+
+
+def concerned_by(action: str) -> QuerySet[Task]:
+    """Return the tasks that an action means where a whole workload is selected.
+
+    What ran once and is done has nothing to be stopped, and is not paused at all.
+    """
+    tasks: QuerySet[Task] = Task.objects.not_ended()
+    if action == Action.STOP:
+        going_on = Exists(TaskRun.objects.filter(task=OuterRef("pk")).unfinished())
+        return tasks.filter(~Q(kind=Kind.ONCE) | going_on)
+    return tasks.exclude(kind=Kind.ONCE) if action in {Action.PAUSE, Action.RESUME} else tasks
 
 
 def act_on_tasks(tasks: Iterable[Task], *, action: Action, user: "User", at: datetime) -> Outcome:

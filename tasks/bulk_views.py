@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from tasks.bulk import Action, Outcome, act_on_tasks, preview_stop, stop_runs
-from tasks.models import Kind, Task, TaskRun
+from tasks.bulk import Action, Outcome, act_on_tasks, concerned_by, preview_stop, stop_runs
+from tasks.models import Task, TaskRun
 from tasks.state_words import kill_words
 from wallaroo_ui.htmx import AuthenticatedRequest
 from wallaroo_ui.workspaces.access import require_change, visible_or_404
@@ -77,14 +77,9 @@ def _selected_tasks(
 ) -> QuerySet[Task]:
     """Return the tasks that were selected, and of selected workloads those that it concerns."""
     selected = Q(pk__in=_ids(request.POST.getlist("task")))
-    concerned = Task.objects.not_ended()
-    if action == Action.STOP:  # One that ran once and is done has nothing to be stopped.
-        going_on = Exists(TaskRun.objects.filter(task=OuterRef("pk")).unfinished())
-        concerned = concerned.filter(~Q(kind=Kind.ONCE) | going_on)
-    elif action in {Action.PAUSE, Action.RESUME}:
-        concerned = concerned.exclude(kind=Kind.ONCE)
     of_workloads = Q(
-        orchestration__in=_ids(request.POST.getlist("workload")), pk__in=concerned.values("pk")
+        orchestration__in=_ids(request.POST.getlist("workload")),
+        pk__in=concerned_by(action).values("pk"),
     )
     tasks = Task.objects.filter(selected | of_workloads, orchestration__workspace=workspace)
     return tasks.select_related("orchestration__workspace", "orchestration__newest").newest_first()

@@ -290,7 +290,7 @@
     // -- Search -----------------------------------------------------------------------------
     const query = byId("log-query"), count = byId("log-count");
     let searched = "", hits = [], goesOn = null, hit = -1, searching = 0;
-    let searchedTo = 0, searchedTotal = 0; // What there was of the log then.
+    let searchedTo = 0; // So many bytes there were of the log then.
 
     async function search(start = 0) {
       const mine = ++searching;
@@ -298,7 +298,6 @@
       if (!start) { searched = text; hits = []; hit = -1; goesOn = null; }
       if (!text) return showHit();
       count.textContent = "Searching…";
-      searchedTotal = total;
       let answer;
       do {
         try {
@@ -324,7 +323,7 @@
       if (query.value.trim() !== searched) return search();
       const isLast = by > 0 && hit === hits.length - 1;
       if (isLast && goesOn !== null) await search(goesOn);
-      else if (isLast && total > searchedTotal) await search(searchedTo); // It has grown since.
+      else if (isLast && offset > searchedTo) await search(searchedTo); // It has grown since.
       if (!hits.length) return showHit();
       hit = (hit + by + hits.length) % hits.length;
       showHit();

@@ -26,7 +26,6 @@ PREFIXES = tuple(
     for mark in "fp"
 )
 PREFIX_BYTES = len(PREFIXES[0])
-CONTROLS = re.compile(rb"[\x1b\r\b]")
 # What a list shows of a hit.
 SHOWN_BYTES = 300
 SHOWN_BEFORE = 60
@@ -105,9 +104,10 @@ def search(
                             hits=tuple(hits), next_offset=offset + position, end=end
                         )
                     line = block[position + PREFIX_BYTES : block.find(b"\n", position)]
-                    if CONTROLS.search(line):
+                    line_text = line.decode("utf-8", "replace")
+                    if ansi.SPECIAL.search(line_text):
                         drawn += 1
-                        if not _shows(line, needles):
+                        if not _shows(line_text, needles):
                             continue
                     hits.append(
                         Hit(
@@ -164,9 +164,9 @@ def _lines_with_in_text(needles: Sequence[bytes], block: bytes) -> Iterator[tupl
             return
 
 
-def _shows(line: bytes, needles: Sequence[bytes]) -> bool:
+def _shows(text: str, needles: Sequence[bytes]) -> bool:
     """Tell whether a terminal shows one of the needles in a line with sequences in it."""
-    shown = ansi.plain(line.decode("utf-8", "replace")).encode().lower()
+    shown = ansi.plain(text).encode().lower()
     return any(needle in shown for needle in needles)
 
 
