@@ -446,6 +446,11 @@ def test_everything_can_be_read_with_scripts_off(plain_visitor: Visitor, written
     plain_visitor.open(written.path)
     expect(page.locator("#L2000")).to_be_attached()
     expect(page.locator("#log-wrap")).to_be_hidden()
+    expect(page.get_by_text("Times are UTC")).to_be_visible()
+    page.set_viewport_size({"width": 320, "height": 640})  # Where there is no room for times.
+    expect(page.locator(".log-time").first).to_be_hidden()
+    expect(page.get_by_text("Times are UTC")).to_be_hidden()
+    page.set_viewport_size({"width": 1280, "height": 720})
 
     page.get_by_label("Search the whole log").fill("NEEDLE")
     page.get_by_role("button", name="Search").click()
